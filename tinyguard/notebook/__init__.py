@@ -1,0 +1,1 @@
+"""Files -> cells of Python whose positions are those of the file."""

@@ -1,0 +1,42 @@
+"""What a notebook is once it has been read: cells of Python with positions, and what had to be skipped."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from tinyguard.record import Record
+
+
+class Skipped(Record):
+    """Something that was not analysed, and why."""
+
+    path: str
+    reason: str  # one sentence: what is wrong, what would be right
+    cell: int | None = None  # None: the whole file
+    line: int | None = None  # in the cell or the file
+
+
+class Cell(Record):
+    """One cell. A plain file is one code cell without a number."""
+
+    number: int | None  # counts all cells from 1
+    source: str = ""  # as the user wrote it
+    code: bool = True  # False: markdown, raw, or a cell in another language (%%bash)
+    id: str | None = None
+    count: int | None = None  # execution count; None: never run (a stored 0 means that, too)
+    tree: ast.Module | None = None  # its Python, same lines and columns; None: not code, or it does not parse
+    outputs: tuple[dict[str, Any], ...] = ()  # as stored, nbformat 4 shape
+    first_line: int = 1  # the line of the file where a script's cell begins (its marker line is not part of it)
+    tags: tuple[str, ...] = ()
+    binds: tuple[str, ...] = ()  # names bound by magics: `%%capture out`, `%run`, "*" when it cannot be known
+
+
+class Notebook(Record):
+    """A notebook, percent script or plain script."""
+
+    path: str  # as the user named it
+    cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...] = ()
+    script: bool = False  # a .py file: no execution counts, no outputs
+    text: str = ""  # the file as read, for the real lines of a notebook's cells

@@ -1,0 +1,82 @@
+"""What a rule is, and the catalogue of all rules."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from tinyguard.events import Event
+from tinyguard.finding import Finding, Place, Related, Severity
+from tinyguard.story import Story
+
+
+class Rule:
+    """One hazard: its documentation (the docstring), its examples, its check.
+
+    `bad` and `good` are notebooks in percent format. A bad one carries its expectation on the line where the finding
+    stands: `optimizer.step()  # TNY301`; `# TNY301 lint` or `# TNY301 live` when only one witness can see it.
+    """
+
+    code: str
+    severity: Severity
+    on: tuple[type[Event], ...]  # the events that `check` wants to see; the story holds all the others
+    bad: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    serves: tuple[str, ...] = ()  # the facts of the project's founding document: "C4"
+    suspicion: bool = False  # True: off unless selected by its code or by --notes
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        """The findings that this event proves. `story` already remembers it. Pure: no printing, no state in self."""
+        raise NotImplementedError
+
+    @classmethod
+    def name(cls) -> str:
+        """The hazard in kebab case, from the name of its file: "optimizer-shared"."""
+        return cls.__module__.rpartition(".")[2].replace("_", "-")
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of its documentation."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def finding(
+        self,
+        message: str,
+        place: Place,
+        *,
+        remedy: str,
+        cause: str = "",
+        related: tuple[tuple[str, Place | None], ...] = (),
+        severity: Severity | None = None,
+        **evidence: Any,
+    ) -> Finding:
+        """A finding of this rule; related places that are not known are left out."""
+        return Finding(
+            code=self.code,
+            severity=self.severity if severity is None else severity,
+            message=message,
+            place=place,
+            cause=cause,
+            remedy=remedy,
+            related=tuple(Related(text, where) for text, where in related if where is not None),
+            evidence=evidence,
+        )
+
+
+@cache
+def catalogue() -> Mapping[str, Rule]:
+    """Every rule by its code, in order of codes: all subclasses of Rule in the modules of `tinyguard.rules`."""
+    package = importlib.import_module("tinyguard.rules")
+    rules: dict[str, Rule] = {}
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__:
+                if value.code in rules:
+                    first = type(rules[value.code]).__module__
+                    raise ValueError(f"{value.__module__}: the code {value.code} is taken by {first}")
+                rules[value.code] = value()
+    return dict(sorted(rules.items()))

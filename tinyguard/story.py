@@ -1,0 +1,115 @@
+"""What has happened so far: remembers events, never re-enacts torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TypeVar
+
+from tinyguard.events import (
+    BackwardRan,
+    DatasetBuilt,
+    Escaped,
+    Event,
+    GradientsCleared,
+    LoaderBuilt,
+    ModelBuilt,
+    ModeSet,
+    NameBound,
+    OptimizerBuilt,
+    OptimizerStepped,
+    SchedulerBuilt,
+)
+
+E = TypeVar("E", bound=Event)
+Built = ModelBuilt | OptimizerBuilt | SchedulerBuilt | LoaderBuilt | DatasetBuilt
+
+
+def certain(event: Event, *, given: Event) -> bool:
+    """Whenever `given` happened, `event` had happened: all its conditions are among those of `given`."""
+    return event.facts <= given.facts
+
+
+def possible(event: Event, *, given: Event) -> bool:
+    """Nothing that `given` is known to depend on rules `event` out."""
+    return not any((condition, not way) in given.facts for condition, way in event.facts)
+
+
+class Story:
+    """The events so far, in order, with what rules look up most."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._of: defaultdict[type[Event], list[Event]] = defaultdict(list)
+        self._built: dict[int, Built] = {}
+        self._names: defaultdict[int, list[str]] = defaultdict(list)
+        self._mode: defaultdict[int, list[ModeSet]] = defaultdict(list)
+        self._escaped: set[int] = set()
+
+    def remember(self, event: Event) -> None:
+        self.events.append(event)
+        self._of[type(event)].append(event)
+        match event:
+            case ModelBuilt(model=number) | OptimizerBuilt(optimizer=number) | SchedulerBuilt(scheduler=number):
+                self._built[number] = event
+            case LoaderBuilt(loader=number) | DatasetBuilt(dataset=number):
+                self._built[number] = event
+            case NameBound(name=name, object=number):
+                if name not in self._names[number]:
+                    self._names[number].append(name)
+            case ModeSet(model=model, models=children):
+                for number in (model, *children):
+                    self._mode[number].append(event)
+            case Escaped(objects=objects):
+                self._escaped.update(objects)
+
+    def all(self, kind: type[E]) -> list[E]:
+        """Every event of this kind so far, in order."""
+        return self._of[kind]  # type: ignore[return-value]
+
+    def last(self, kind: type[E]) -> E | None:
+        events = self._of[kind]
+        return events[-1] if events else None  # type: ignore[return-value]
+
+    def built(self, number: int | None) -> Built | None:
+        """The event of the object's construction; None when nobody saw it."""
+        return self._built.get(number) if number is not None else None
+
+    def name(self, number: int | None, default: str = "it") -> str:
+        """What the user calls the object: the first name of the notebook that was bound to it."""
+        names = self._names.get(number) if number is not None else None
+        return names[0] if names else default
+
+    def names(self, number: int) -> tuple[str, ...]:
+        return tuple(self._names.get(number, ()))
+
+    def mode_set(self, model: int) -> ModeSet | None:
+        """The last train() or eval() of this model."""
+        events = self._mode.get(model)
+        return events[-1] if events else None
+
+    def escaped(self, number: int) -> bool:
+        """Code that nobody can read had hold of the object."""
+        return number in self._escaped
+
+    def gradients(self, step: OptimizerStepped) -> list[BackwardRan]:
+        """The backward passes whose gradients this step may use.
+
+        Those since this optimizer's previous step that reach one of its parameters (or may), less what was cleared
+        or used up by another optimizer on the same parameters in between.
+        """
+        found: list[BackwardRan] = []
+        gone: frozenset[int] = frozenset()
+        for event in reversed(self.events):
+            match event:
+                case OptimizerStepped() if event is step:
+                    continue
+                case OptimizerStepped(optimizer=step.optimizer) if certain(event, given=step):
+                    break
+                case GradientsCleared(parameters=cleared) if certain(event, given=step):
+                    gone |= cleared.leaves
+                case BackwardRan(reaches=reaches) if possible(event, given=step):
+                    left = reaches.leaves & step.parameters.leaves - gone
+                    if left or not (reaches.complete and step.parameters.complete):
+                        found.append(event)
+        found.reverse()
+        return found
