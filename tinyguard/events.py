@@ -50,6 +50,7 @@ class Samples(Record):
     root: str | None = None  # the folder it is read from
     augmentation: tuple[str, ...] = ()  # its random transforms: ("RandomCrop", "RandomHorizontalFlip")
     class_order: str | None = None  # "sorted", or where else the order of class numbers comes from
+    rearranged: bool = False  # the program moves, renames or links files, or reads val_annotations.txt
     sources: frozenset[int] = frozenset()  # the data sets it was made of (subsets and splits: their origin)
 
 
@@ -139,6 +140,7 @@ class LoaderBuilt(Event):
     shuffle: bool | None = None
     sampler: bool = False  # a sampler or batch sampler decides the order
     batch_size: int | None = None
+    batch_size_at: Place | None = None  # where its value is written
     drop_last: bool | None = None
 
 
@@ -263,6 +265,7 @@ class TrainingPlanned(Event):
     samples: Samples | None = None
     batch_size: int | None = None
     evaluated: tuple[int, ...] = ()  # the loaders evaluated within it
+    functions: tuple[str, ...] = ()  # the user's functions on the way, outermost first: "smoke_test", "fit"
 
 
 class SettingIgnored(Event):
