@@ -85,6 +85,18 @@ class Event(Record):
         """The outermost line: where the user asked for it."""
         return self.via[0] if self.via else self.place
 
+    def parting(self, other: Event) -> Place:
+        """The outermost line that led here and not to `other`: where the ways of the two part.
+
+        After `model.eval()` in one cell and `train(model)` in the next, the step inside `train` parts at the call of
+        `train`; when one function does both, at the step itself.
+        """
+        theirs = (*other.via, other.place)
+        for depth, line in enumerate((*self.via, self.place)):
+            if depth >= len(theirs) or line != theirs[depth]:
+                return line
+        return self.place
+
 
 # --- execution state -------------------------------------------------------------------------------------------------
 
@@ -99,6 +111,7 @@ class NameBound(Event):
 
     name: str
     object: int
+    local: bool = False  # a name within a function or an attribute, not one of the notebook's own
 
 
 class Definition(Record):
@@ -184,6 +197,7 @@ class LossComputed(Event):
     criterion: str  # torch.nn.functional's name: "cross_entropy", "nll_loss", "binary_cross_entropy_with_logits" ...
     criterion_built: Place | None = None
     activation: Activation | None = None  # last applied to its input; None: none, when `input_known`
+    layer: str = ""  # the layer whose output its input is, shape changes aside: "Linear", "ReLU"; "" not known
     input_known: bool = False  # where the input came from was seen whole
     outputs: int | None = None  # width of the input's class dimension
     classes: int | None = None  # classes of the data set that the targets came from
@@ -203,6 +217,12 @@ class BackwardRan(Event):
 class GradientsCleared(Event):
     parameters: Parameters
     by: str = ""  # "optimizer.zero_grad()" and the like, as the user wrote it
+
+
+class GradientsSet(Event):
+    """Gradients were written by hand: `p.grad = g`, `p.grad += g`, or asked of torch.autograd.grad."""
+
+    parameters: Parameters
 
 
 class GraphKept(Event):

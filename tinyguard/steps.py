@@ -1,0 +1,139 @@
+"""Story -> the steps of each optimizer and what they worked on: what the rules of absence ask for.
+
+A step is judged only when more of the story is known than its own lap: at the optimizer's next step, and the last one
+at the end. What seems missing in the first lap of a loop may come in its second half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import (
+    BackwardRan,
+    Event,
+    GradientsSet,
+    ModelBuilt,
+    ModelUse,
+    OptimizerBuilt,
+    OptimizerStepped,
+    Parameters,
+    RunEnded,
+)
+from tinyguard.story import Story, certain, possible
+
+
+def judged(event: Event, story: Story) -> Iterator[OptimizerStepped]:
+    """The steps to be judged now, when `event` is an optimizer's step or the end."""
+    match event:
+        case OptimizerStepped():
+            before = previous(event, story)
+            if before is not None:
+                yield before
+        case RunEnded():
+            yield from {step.optimizer: step for step in story.all(OptimizerStepped)}.values()
+
+
+def previous(step: OptimizerStepped, story: Story) -> OptimizerStepped | None:
+    """This optimizer's step before this one."""
+    found = None
+    for other in story.all(OptimizerStepped):
+        if other is step:
+            break
+        if other.optimizer == step.optimizer:
+            found = other
+    return found
+
+
+def since(first: Event | None, last: Event, story: Story) -> list[Event]:
+    """What happened between the two, in order; None: from the beginning."""
+    found: list[Event] = []
+    for event in story.events:
+        if event is first:
+            found.clear()
+        elif event is last:
+            break
+        else:
+            found.append(event)
+    return found
+
+
+def after(first: Event, story: Story) -> list[Event]:
+    """What has happened since, in order."""
+    for index, event in enumerate(story.events):
+        if event is first:
+            return story.events[index + 1 :]
+    return []
+
+
+def later(one: Event, other: Event, story: Story) -> bool:
+    """`one` happened after `other`."""
+    return any(event is one for event in after(other, story))
+
+
+def may_touch(parameters: Parameters, others: Parameters) -> bool:
+    """They have leaves in common, or nobody can know that they have not."""
+    return parameters.overlaps(others) or not (parameters.complete and others.complete)
+
+
+def stray_backward(step: OptimizerStepped, story: Story) -> tuple[BackwardRan, ModelUse] | None:
+    """The backward pass before this step that reached a model of which the step holds nothing, and that model.
+
+    None as well when another optimizer takes care of that model, or when anything needed is not known.
+    """
+    if not step.parameters.complete or story.escaped(step.optimizer) or story.gradients(step):
+        return None
+    window = since(previous(step, story), step, story)
+    if any(isinstance(event, GradientsSet) and may_touch(event.parameters, step.parameters) for event in window):
+        return None
+    passes = [event for event in window if isinstance(event, BackwardRan)]
+    if not passes or not certain(passes[-1], given=step) or not passes[-1].reaches.disjoint(step.parameters):
+        return None
+    backward = passes[-1]
+    trained = [use for use in backward.models if use.parameters.overlaps(backward.reaches)]
+    if not trained or _steps_elsewhere(backward, step, story):
+        return None
+    return backward, max(trained, key=lambda use: len(use.parameters.leaves & backward.reaches.leaves))
+
+
+def _steps_elsewhere(backward: BackwardRan, step: OptimizerStepped, story: Story) -> bool:
+    """Another optimizer may step what `backward` reached, in this lap or another of the same training."""
+    here = (backward.place, backward.via)
+    first = next(event for event in story.all(BackwardRan) if (event.place, event.via) == here)
+    return any(
+        isinstance(event, OptimizerStepped)
+        and event.optimizer != step.optimizer
+        and may_touch(event.parameters, backward.reaches)
+        for event in after(first, story)
+    )
+
+
+def used_gradients_before(step: OptimizerStepped, story: Story) -> OptimizerStepped | None:
+    """An earlier step of this optimizer that did train something; None: there is none for certain."""
+    for other in story.all(OptimizerStepped):
+        if other is step:
+            return None
+        if other.optimizer == step.optimizer and certain(other, given=step):
+            passes = [backward for backward in story.gradients(other) if certain(backward, given=other)]
+            if any(backward.reaches.overlaps(step.parameters) for backward in passes):
+                return other
+    return None
+
+
+def owner(parameters: Parameters, story: Story, *, before: Event | None = None) -> ModelBuilt | None:
+    """The model that most of these parameters belong to; of equals the one built last (before that event)."""
+    best: ModelBuilt | None = None
+    shared = 0
+    for event in story.events:
+        if event is before:
+            break
+        if isinstance(event, ModelBuilt) and len(event.parameters.leaves & parameters.leaves) >= max(shared, 1):
+            best, shared = event, len(event.parameters.leaves & parameters.leaves)
+    return best
+
+
+def optimizer_of(parameters: Parameters, story: Story, *, but: int, given: Event) -> OptimizerBuilt | None:
+    """Another optimizer that holds some of these parameters, possibly."""
+    for event in reversed(story.all(OptimizerBuilt)):
+        if event.optimizer != but and event.parameters.overlaps(parameters) and possible(event, given=given):
+            return event
+    return None
