@@ -19,7 +19,6 @@ def rule(request: pytest.FixtureRequest) -> Rule:
 
 def test_codes_are_well_formed(rule: Rule) -> None:
     assert re.fullmatch(r"TNY\d{3}", rule.code)
-    assert rule.code[3] != "0"
 
 
 def test_names_are_taken_once() -> None:
@@ -42,7 +41,7 @@ def test_a_rule_has_documentation(rule: Rule) -> None:
 
 
 def test_a_rule_wants_events(rule: Rule) -> None:
-    assert rule.on
+    assert rule.on or rule.code.startswith("TNY0"), "only what tinyguard says of its own comments comes from no event"
 
 
 def test_a_rule_has_examples_that_parse(rule: Rule) -> None:
