@@ -1,0 +1,308 @@
+"""TNY301: a model is trained in eval mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import Event, ModelUse, OptimizerStepped
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.story import Story, certain
+
+
+class EvalModeInTraining(Rule):
+    """The model is in eval mode while an optimizer steps it.
+
+    Dropout is off and batch norm uses its stored statistics, so the loss being lowered is not the one the
+    architecture was built for, and the stored statistics never move. Usual cause: a validation cell or a helper called
+    `model.eval()` and nobody called `model.train()` before the training went on.
+
+    The finding stands where training parts from that `eval()`: at the call of the training function when `eval()`
+    was called outside of it, else at the step. A model without dropout and batch norm is the same in both modes, and a
+    frozen network in eval mode beside the one that learns is as it should be; neither is reported.
+    """
+
+    code = "TNY301"
+    severity = Severity.ERROR
+    on = (OptimizerStepped,)
+    serves = ("C4", "D2")
+
+    bad = (
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 3), nn.Dropout())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model.eval()
+# %%
+model(torch.ones(2, 4)).sum().backward()
+optimizer.step()  # TNY301
+""",
+        # Validation ends each epoch in eval mode; only the first epoch is trained as it should be.
+        """
+# %%
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 10)
+
+    def forward(self, x):
+        x = F.relu(self.norm(self.conv(x)))
+        return self.head(x.mean(dim=(2, 3)))
+# %%
+train_set = TensorDataset(torch.rand(16, 1, 8, 8), torch.randint(10, (16,)))
+test_set = TensorDataset(torch.rand(8, 1, 8, 8), torch.randint(10, (8,)))
+train_loader = DataLoader(train_set, batch_size=8, shuffle=True)
+test_loader = DataLoader(test_set, batch_size=8)
+# %%
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+model.train()
+for epoch in range(20):
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()  # TNY301
+    model.eval()
+    with torch.no_grad():
+        for images, labels in test_loader:
+            correct = (model(images).argmax(dim=1) == labels).sum().item()
+    print(epoch, correct)
+""",
+        # eval() hides in a helper of a sibling module, training in another.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from summaries import describe
+from training import fit
+# %%
+dataset = TensorDataset(torch.rand(16, 6), torch.rand(16, 1))
+train_loader = DataLoader(dataset, batch_size=4, shuffle=True)
+net = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+describe(net, torch.rand(2, 6))
+# %%
+optimizer = torch.optim.AdamW(net.parameters())
+fit(net, train_loader, optimizer, num_epochs=20)  # TNY301
+# %% file: summaries.py
+import torch
+
+def describe(net, sample):
+    net.eval()
+    with torch.no_grad():
+        print(net(sample).shape)
+# %% file: training.py
+from torch.nn import functional as F
+
+def fit(net, loader, optimizer, num_epochs):
+    for epoch in range(num_epochs):
+        for inputs, targets in loader:
+            loss = F.mse_loss(net(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+""",
+        # A trainer whose validation leaves eval mode behind.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+class Trainer:
+    def __init__(self, model, train_loader, valid_loader):
+        self.model = model
+        self.train_loader = train_loader
+        self.valid_loader = valid_loader
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)
+        self.criterion = nn.CrossEntropyLoss()
+
+    def train_epoch(self):
+        for inputs, labels in self.train_loader:
+            self.optimizer.zero_grad()
+            self.criterion(self.model(inputs), labels).backward()
+            self.optimizer.step()
+
+    def validate(self):
+        self.model.eval()
+        total = 0.0
+        with torch.no_grad():
+            for inputs, labels in self.valid_loader:
+                total += self.criterion(self.model(inputs), labels).item()
+        return total
+
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            self.train_epoch()  # TNY301
+            print(epoch, self.validate())
+# %%
+data = [TensorDataset(torch.rand(8, 5), torch.randint(3, (8,))) for _ in range(2)]
+model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+trainer = Trainer(model, DataLoader(data[0], batch_size=4, shuffle=True), DataLoader(data[1], batch_size=4))
+trainer.fit(30)
+""",
+    )
+    good = (
+        bad[0].replace("model(torch", "model.train(); model(torch").replace("  # TNY301", ""),
+        bad[0].replace("nn.Dropout()", "nn.ReLU()").replace("  # TNY301", ""),
+        bad[1]
+        .replace("    for images, labels in train", "    model.train()\n    for images, labels in train")
+        .replace("  # TNY301", ""),
+        bad[2].replace("    for epoch in", "    net.train()\n    for epoch in").replace("  # TNY301", ""),
+        bad[3]
+        .replace("        self.model.eval()", "        self.model.train(False)")
+        .replace("        return total", "        self.model.train()\n        return total")
+        .replace("  # TNY301", ""),
+        # Only the head is trained; the backbone is frozen and stays in eval mode on purpose.
+        """
+# %%
+import torch
+from torch import nn
+backbone = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU())
+for parameter in backbone.parameters():
+    parameter.requires_grad = False
+backbone.eval()
+head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 3))
+optimizer = torch.optim.Adam(head.parameters(), lr=1e-3)
+criterion = nn.CrossEntropyLoss()
+# %%
+for step in range(10):
+    with torch.no_grad():
+        features = backbone(torch.rand(16, 8))
+    loss = criterion(head(features), torch.randint(3, (16,)))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        # Phases: eval mode and gradients both hang on the phase.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+loaders = {
+    phase: DataLoader(TensorDataset(torch.rand(8, 4), torch.randint(2, (8,))), batch_size=4, shuffle=phase == "train")
+    for phase in ["train", "val"]
+}
+model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+criterion = nn.CrossEntropyLoss()
+# %%
+for epoch in range(25):
+    for phase in ["train", "val"]:
+        if phase == "train":
+            model.train()
+        else:
+            model.eval()
+        for inputs, labels in loaders[phase]:
+            optimizer.zero_grad()
+            with torch.set_grad_enabled(phase == "train"):
+                loss = criterion(model(inputs), labels)
+                if phase == "train":
+                    loss.backward()
+                    optimizer.step()
+""",
+        # An adversarial patch is trained through a frozen network in eval mode.
+        """
+# %%
+import torch
+from torch import nn
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+for p in net.parameters():
+    p.requires_grad = False
+net.eval()
+# %%
+patch = nn.Parameter(torch.zeros(1, 8, 8), requires_grad=True)
+optimizer = torch.optim.SGD([patch], lr=1e-1, momentum=0.8)
+loss_module = nn.CrossEntropyLoss()
+for step in range(20):
+    images = torch.rand(4, 1, 8, 8)
+    images = images + torch.tanh(patch)
+    loss = loss_module(net(images), torch.zeros(4, dtype=torch.long))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        # A student learns from a teacher that stays in eval mode.
+        """
+# %%
+import copy
+import torch
+from torch import nn
+from torch.nn import functional as F
+student = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.1), nn.Linear(8, 3))
+teacher = copy.deepcopy(student)
+teacher.eval()
+optimizer = torch.optim.Adam(student.parameters())
+# %%
+for step in range(20):
+    x = torch.rand(8, 4)
+    with torch.no_grad():
+        target = F.softmax(teacher(x), dim=-1)
+    loss = F.kl_div(F.log_softmax(student(x), dim=-1), target, reduction="batchmean")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    for slow, fast in zip(teacher.parameters(), student.parameters()):
+        slow.data.mul_(0.99).add_(fast.data, alpha=0.01)
+""",
+        # Class activation map: a backward pass through a model in eval mode trains nothing.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+criterion = nn.CrossEntropyLoss()
+for step in range(10):
+    optimizer.zero_grad()
+    criterion(model(torch.rand(4, 1, 8, 8)), torch.randint(2, (4,))).backward()
+    optimizer.step()
+# %%
+model.eval()
+image = torch.rand(1, 1, 8, 8, requires_grad=True)
+score = model(image)[0, 1]
+score.backward()
+saliency = image.grad.abs()
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, OptimizerStepped) or not event.parameters.complete:
+            return
+        uses: dict[int, ModelUse] = {}
+        for backward in story.gradients(event):
+            for use in backward.models:
+                trained = use.parameters.overlaps(backward.reaches) and use.parameters.overlaps(event.parameters)
+                if certain(backward, given=event) and trained and use.training is False and use.mode_matters:
+                    uses[use.model] = use
+        if not uses:
+            return
+        names = ", ".join(f"`{story.name(number, 'the model')}`" for number in uses)
+        first = next(iter(uses))
+        eval_called, built = story.mode_set(first), story.built(first)
+        earlier = eval_called or built
+        place = event.parting(earlier) if earlier is not None else event.decision
+        yield self.finding(
+            f"{names} is trained in eval mode: dropout is off and batch norm uses its stored statistics",
+            place,
+            remedy=f"call `{story.name(first, 'model')}.train()` before training goes on",
+            related=(
+                ("eval() was called here", eval_called.place if eval_called else None),
+                (
+                    f"`{story.name(event.optimizer, 'optimizer')}` steps it here",
+                    event.place if event.place != place else None,
+                ),
+            ),
+            models=[story.name(number, "") for number in uses],
+        )
