@@ -30,6 +30,7 @@ class Cell(Record):
     first_line: int = 1  # the line of the file where a script's cell begins (its marker line is not part of it)
     tags: tuple[str, ...] = ()
     binds: tuple[str, ...] = ()  # names bound by magics: `%%capture out`, `%run`, "*" when it cannot be known
+    written_to: str = ""  # the file that a `%%writefile` cell makes of its body (its lines after the first)
 
 
 class Notebook(Record):
@@ -39,4 +40,4 @@ class Notebook(Record):
     cells: tuple[Cell, ...]
     skipped: tuple[Skipped, ...] = ()
     script: bool = False  # a .py file: no execution counts, no outputs
-    text: str = ""  # the file as read, for the real lines of a notebook's cells
+    text: str = ""  # what was read, unless a file of that path still has it
