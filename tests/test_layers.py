@@ -1,0 +1,93 @@
+"""Imports point one way. Read off the source, so that an import inside a function counts, too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "tinyguard"
+
+# A module, or the folder it is in -> what it may import of ours, beside what lies in the same folder.
+GROUND = {"record", "finding"}
+ALLOWED: dict[str, set[str]] = {
+    "record": set(),
+    "errors": set(),
+    "finding": {"record"},
+    "datasets": {"record"},
+    "events": GROUND,
+    "training": GROUND | {"events", "datasets", "story"},
+    "story": GROUND | {"events"},
+    "steps": GROUND | {"events", "story"},
+    "rule": GROUND | {"events", "story"},
+    "rules": GROUND | {"events", "story", "rule", "datasets", "training", "steps"},
+    "notebook": {"record"},
+    "program": GROUND | {"events", "notebook", "datasets"},
+    "selection": GROUND | {"errors", "rule"},
+    "config": GROUND | {"errors"},
+    "suppress": GROUND | {"notebook", "rule", "selection"},
+    "judge": GROUND | {"events", "story", "rule"},
+    "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress"},
+    "report": GROUND | {"", "notebook", "rule", "errors"},
+    "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
+    "cli": {"", "errors", "config", "check", "report", "rule"},
+    "__main__": {"cli"},
+    "": {"lint", "finding"},
+}
+BARRED = {"torch", "torchvision", "numpy", "IPython", "nbformat", "jupyter", "nbclient", "pathlib", "dataclasses"}
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def layer(module: str) -> str:
+    """The layer of a dotted name: "tinyguard.program.values" -> "program"; the package itself is ""."""
+    return [*module.split("."), ""][1]
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Dotted names of the modules that are imported, wherever in the source; those for type checkers do not count."""
+    checked_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in checked_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the direction"
+            assert node.module is not None
+            if node.module in ("tinyguard", "tinyguard.rules", "tinyguard.report", "tinyguard.program"):
+                for alias in node.names:
+                    is_module = (ROOT.parent / (node.module + "." + alias.name).replace(".", "/")).with_suffix(".py")
+                    yield f"{node.module}.{alias.name}" if is_module.exists() else node.module
+            else:
+                yield node.module
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    if "library" in path.parts:
+        pytest.skip("pretend modules: read as source, never imported")
+    own = layer(name_of(path))
+    assert own in ALLOWED, f"say in this test what {name_of(path)} may import"
+    for module in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        if module.split(".")[0] == "tinyguard":
+            assert layer(module) in ALLOWED[own] | {own}, f"{name_of(path)} must not import {module}"
+        assert module.split(".")[0] not in BARRED, f"{name_of(path)} must not import {module}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.py")), ids=name_of)
+def test_a_rule_imports_no_other_rule(path: Path) -> None:
+    modules = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+    assert not {module for module in modules if module.startswith("tinyguard.rules")}
