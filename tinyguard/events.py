@@ -122,19 +122,49 @@ class Definition(Record):
 
 
 class NameRead(Event):
-    """A cell reads a name that differs between the recorded order and Restart & Run All."""
+    """A cell reads a name that differs between the recorded order and Restart & Run All; place is the read.
+
+    One cause is told once: `also` are the other names of which the same is true for the same two cells.
+    """
 
     name: str
-    found: Definition | None  # what the recorded order gives; None: nothing
+    found: Definition | None  # what the recorded order gives; None: nothing, or what an earlier run had bound
     on_restart: Definition | None  # what running all cells from the top gives; None: nothing
     later: Definition | None = None  # a cell below that binds the name
+    deleted: Place | None = None  # a `del` above that takes the name away
+    count: int | None = None  # execution count of the cell that reads it
+    also: tuple[str, ...] = ()
+    cells: tuple[Place, ...] = ()  # further cells that read these names, with the same difference
     builtin: bool = False
+
+
+class NameStale(Event):
+    """A name still holds what was built from an earlier definition of another name; place is where it was built."""
+
+    name: str
+    count: int  # when it was built
+    source: str  # the name that it was built from
+    rerun: Definition  # the later run that bound `source` again
+    used: Place  # where the stale name is used after that
+    used_count: int
+
+
+class CellRepeated(Event):
+    """A cell that changes its own input ran more than once, or ran again after its consumers; place is the change."""
+
+    name: str
+    change: str  # as the user wrote it: "x = x / 255"
+    count: int
+    source: Definition  # the cell that gave it its input, and was not run in between
+    consumer: Place  # a cell below that had used the result before
+    consumer_count: int
 
 
 class KernelRestarted(Event):
     """Between two executed cells the kernel's memory was emptied; place is the first cell known to run after it."""
 
     lost: Mapping[str, Place]  # names bound before the restart and not since, with the cell that binds them
+    reads: Mapping[str, Place] = {}  # where each of them is first read after the restart
     counts: tuple[int, ...] = ()  # the execution counts that prove it
 
 
@@ -310,6 +340,8 @@ class MetricReported(Event):
     source: str = "output"  # "output", "history", "log"
     text: str = ""  # the line it was read from
     classes: int | None = None  # as far as the notebook tells
+    samples: int | None = None  # how many it was measured on, where the text says so
+    plain: bool = True  # False: of something else than the model's one loss or accuracy ("d loss", "mask accuracy")
 
 
 # --- ends ------------------------------------------------------------------------------------------------------------
