@@ -1,0 +1,161 @@
+"""A notebook -> its findings: the static pipeline on one screen. Nothing of the notebook is ever executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from tinyguard.events import (
+    BatchDrawn,
+    DatasetBuilt,
+    Event,
+    LoaderBuilt,
+    PassEnded,
+    RunEnded,
+    Samples,
+)
+from tinyguard.finding import Finding, Place, Severity
+from tinyguard.judge import OnFault, distinct, judge, with_causes
+from tinyguard.notebook.cells import Notebook, Skipped
+from tinyguard.record import Record
+from tinyguard.rule import Rule, catalogue
+from tinyguard.suppress import suppress
+
+T = TypeVar("T")
+NOTHING: Sequence[Event] = ()
+
+
+class LintResult(Record):
+    """What is to be said about one notebook."""
+
+    findings: tuple[Finding, ...] = ()  # in the order of the document
+    partly: tuple[Skipped, ...] = ()  # why not all of it was analysed; empty: all of it was
+    suppressed: int = 0  # findings silenced by comments
+
+
+def lint(notebook: Notebook, rules: Iterable[Rule] | None = None) -> LintResult:
+    """The findings of these rules (None: of all). Never raises: a fault of ours makes the analysis a partial one."""
+    known = catalogue()
+    rules = tuple(known.values() if rules is None else rules)
+    partly: list[Skipped] = []
+
+    def on_fault(who: str, error: Exception) -> None:
+        partly.append(Skipped(path=notebook.path, reason=fault(who, error)))
+
+    document = judge(events(notebook, partly, on_fault), rules, on_fault)
+    recorded = [
+        recorded_only(finding, notebook) for finding in judge(recorded_events(notebook, on_fault), rules, on_fault)
+    ]
+    complete = not partly and not notebook.skipped
+    left = suppress(notebook, distinct([*document, *recorded]), ran=rules, complete=complete, known=known)
+    return LintResult(
+        findings=tuple(sorted(with_causes(left.findings), key=position(notebook))),
+        partly=tuple(dict.fromkeys(partly)),
+        suppressed=left.silenced,
+    )
+
+
+def events(notebook: Notebook, partly: list[Skipped], on_fault: OnFault) -> Sequence[Event]:
+    """What Restart & Run All would do, and what the file records: states of the kernel, and outputs."""
+    from tinyguard.program.executions import state_events
+    from tinyguard.program.witness import Witnessed, witness
+
+    seen = attempt("witness", lambda: witness(notebook), Witnessed(events=(), complete=True, reason=""), on_fault)
+    if not seen.complete and seen.reason:
+        partly.append(Skipped(path=notebook.path, reason=f"partly analysed: {seen.reason}"))
+    states = attempt("executions", lambda: state_events(notebook), NOTHING, on_fault)
+    reported = attempt("outputs", lambda: reported_events(notebook, class_count(seen.events)), NOTHING, on_fault)
+    # Outputs are the last thing that a reader looks at; rules of absence speak at the RunEnded behind them.
+    end = next((index for index, event in enumerate(seen.events) if isinstance(event, RunEnded)), len(seen.events))
+    return (*seen.events[:end], *states, *reported, *seen.events[end:])
+
+
+def reported_events(notebook: Notebook, classes: int | None) -> Sequence[Event]:
+    """What the recorded outputs report."""
+    if not any(cell.outputs for cell in notebook.cells):
+        return ()
+    from tinyguard.program.outputs import metrics
+
+    return metrics(notebook, classes)
+
+
+def recorded_events(notebook: Notebook, on_fault: OnFault) -> Sequence[Event]:
+    """What was done in the order that the execution counts prove; nothing when it is that of the document."""
+    from tinyguard.program.executions import recorded_order
+    from tinyguard.program.witness import witness
+
+    if attempt("executions", lambda: recorded_order(notebook), None, on_fault) is None:
+        return ()
+    return attempt("witness", lambda: witness(notebook, order="recorded").events, NOTHING, on_fault)
+
+
+def attempt(who: str, call: Callable[[], T], otherwise: T, on_fault: OnFault) -> T:
+    """What `call` returns; `otherwise` when it fails, which is a fault of ours."""
+    try:
+        return call()
+    except Exception as error:
+        on_fault(who, error)
+        return otherwise
+
+
+def class_count(events: Iterable[Event]) -> int | None:
+    """The number of classes of the data, where all that is known of it agrees; the data in use before that built."""
+    used: set[int] = set()
+    built: set[int] = set()
+    for event in events:
+        match event:
+            case BatchDrawn(samples=Samples(classes=int(classes))) | PassEnded(samples=Samples(classes=int(classes))):
+                used.add(classes)
+            case (
+                LoaderBuilt(samples=Samples(classes=int(classes))) | DatasetBuilt(samples=Samples(classes=int(classes)))
+            ):
+                built.add(classes)
+    known = used or built
+    return known.pop() if len(known) == 1 else None
+
+
+def recorded_only(finding: Finding, notebook: Notebook) -> Finding:
+    """A finding as the recorded order alone supports it: a note, unless the counts prove it."""
+    proven = proven_by_counts(finding, notebook)
+    severity = finding.severity if proven else Severity.NOTE
+    changed: Finding = finding.replace(order="recorded", severity=severity)
+    return changed
+
+
+def proven_by_counts(finding: Finding, notebook: Notebook) -> bool:
+    """Whether no run is missing between the cells that the finding rests on.
+
+    Only the last run of a cell has a count. Where every count between the first and the last of these cells is there,
+    nothing else can have happened in between; a missing one is a run that nobody recorded.
+    """
+    counts = {cell.number: cell.count for cell in notebook.cells}
+    places = (finding.place, *(related.place for related in finding.related))
+    rests_on = [counts.get(place.cell) for place in places if place.path == notebook.path]
+    known = [count for count in rests_on if count is not None]
+    if not known or len(known) < len(rests_on):
+        return False
+    return set(range(min(known), max(known) + 1)) <= set(counts.values())
+
+
+def position(notebook: Notebook) -> Callable[[Finding], tuple[bool, str, int, int, int, str]]:
+    """Sorts by place: the notebook first, then the modules beside it."""
+
+    def key(finding: Finding) -> tuple[bool, str, int, int, int, str]:
+        place: Place = finding.place
+        return (place.path != notebook.path, place.path, place.cell or 0, place.line, place.column, finding.code)
+
+    return key
+
+
+def fault(who: str, error: Exception) -> str:
+    """What to say of a fault of ours: which part, what, and where in our source."""
+    import os
+
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    text = " ".join(str(error).split())[:200]
+    what = f"{type(error).__name__}{where}" + (f": {text}" if text else "")
+    return f"partly analysed: internal fault in {who}: {what}; please report it"
