@@ -1,3 +1,23 @@
 """Reads the story of a PyTorch training notebook and names what will go wrong."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinyguard import lint as lint
+    from tinyguard.finding import Finding, Place, Severity
+
 __version__ = "0.1.0"
+__all__ = ["Finding", "Place", "Severity", "__version__", "lint"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first asked for: the command line must not pay for what it does not use.
+    import importlib
+
+    if name == "lint":
+        return importlib.import_module("tinyguard.lint")
+    if name in __all__:
+        return getattr(importlib.import_module("tinyguard.finding"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
