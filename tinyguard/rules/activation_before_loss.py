@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tinyguard.events import Event, LossComputed
 from tinyguard.finding import Finding, Severity
@@ -250,7 +251,7 @@ for step in range(20):
             (f"`{criterion}` is computed from it here", event.place if event.place != place else None),
             ("the loss was built here", event.criterion_built),
         )
-        evidence = {"activation": applied, "criterion": criterion, "outputs": event.outputs}
+        evidence: dict[str, Any] = {"activation": applied, "criterion": criterion, "outputs": event.outputs}
         if applied in spoilers:
             yield self.finding(
                 f"{applied} is applied before `{criterion}`, which wants {wanted}",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, ModelUse, OptimizerStepped
+from tinyguard.events import Event, ModelUse, ModeSet, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
+from tinyguard.steps import judged, since, stray_backward
 from tinyguard.story import Story, certain
 
 
@@ -24,7 +25,7 @@ class EvalModeInTraining(Rule):
 
     code = "TNY301"
     severity = Severity.ERROR
-    on = (OptimizerStepped,)
+    on = (OptimizerStepped, RunEnded)
     serves = ("C4", "D2")
 
     bad = (
@@ -150,6 +151,33 @@ data = [TensorDataset(torch.rand(8, 5), torch.randint(3, (8,))) for _ in range(2
 model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
 trainer = Trainer(model, DataLoader(data[0], batch_size=4, shuffle=True), DataLoader(data[1], batch_size=4))
 trainer.fit(30)
+""",
+        # The optimizer is another model's; eval mode is a second mistake, told beside the first.
+        """
+# %%
+import torch
+from torch import nn
+
+def get_model():
+    return nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 3))
+
+def shapes(model):
+    model.eval()
+    print(model(torch.rand(2, 4)).shape)
+
+def train(model, optimizer):
+    for step in range(10):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.rand(4, 4)), torch.randint(3, (4,))).backward()
+        optimizer.step()
+# %%
+model = get_model()
+optimizer = torch.optim.Adam(model.parameters())
+train(model, optimizer)
+# %%
+model = get_model()  # TNY502
+shapes(model)
+train(model, optimizer)  # TNY301
 """,
     )
     good = (
@@ -278,31 +306,55 @@ saliency = image.grad.abs()
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, OptimizerStepped) or not event.parameters.complete:
-            return
-        uses: dict[int, ModelUse] = {}
-        for backward in story.gradients(event):
-            for use in backward.models:
-                trained = use.parameters.overlaps(backward.reaches) and use.parameters.overlaps(event.parameters)
-                if certain(backward, given=event) and trained and use.training is False and use.mode_matters:
-                    uses[use.model] = use
+        if isinstance(event, OptimizerStepped):
+            yield from self._report(event, _stepped_in_eval_mode(event, story), story)
+        # A model that its optimizer misses is meant to be trained all the same: its mode is a mistake of its own.
+        for step in judged(event, story):
+            match stray_backward(step, story):
+                case (_, ModelUse(training=False, mode_matters=True) as use):
+                    yield from self._report(step, [use], story)
+
+    def _report(self, step: OptimizerStepped, uses: list[ModelUse], story: Story) -> Iterator[Finding]:
         if not uses:
             return
-        names = ", ".join(f"`{story.name(number, 'the model')}`" for number in uses)
-        first = next(iter(uses))
-        eval_called, built = story.mode_set(first), story.built(first)
-        earlier = eval_called or built
-        place = event.parting(earlier) if earlier is not None else event.decision
+        names = ", ".join(f"`{story.name(use.model, 'the model')}`" for use in uses)
+        eval_called = _mode_before(step, uses[0].model, story)
+        earlier = eval_called or story.built(uses[0].model)
+        place = step.parting(earlier) if earlier is not None else step.decision
         yield self.finding(
             f"{names} is trained in eval mode: dropout is off and batch norm uses its stored statistics",
             place,
-            remedy=f"call `{story.name(first, 'model')}.train()` before training goes on",
+            remedy=f"call `{story.name(uses[0].model, 'model')}.train()` before training goes on",
             related=(
-                ("eval() was called here", eval_called.place if eval_called else None),
+                ("eval mode was set here", eval_called.place if eval_called else None),
                 (
-                    f"`{story.name(event.optimizer, 'optimizer')}` steps it here",
-                    event.place if event.place != place else None,
+                    f"`{story.name(step.optimizer, 'optimizer')}` steps here",
+                    step.place if step.place != place else None,
                 ),
             ),
-            models=[story.name(number, "") for number in uses],
+            models=[story.name(use.model, "") for use in uses],
         )
+
+
+def _stepped_in_eval_mode(step: OptimizerStepped, story: Story) -> list[ModelUse]:
+    """The models that this step trains although they were in eval mode when the loss was computed."""
+    if not step.parameters.complete:
+        return []
+    return list(
+        {
+            use.model: use
+            for backward in story.gradients(step)
+            if certain(backward, given=step)
+            for use in backward.models
+            if use.training is False and use.mode_matters
+            if use.parameters.overlaps(backward.reaches) and use.parameters.overlaps(step.parameters)
+        }.values()
+    )
+
+
+def _mode_before(step: OptimizerStepped, model: int, story: Story) -> ModeSet | None:
+    """The last train() or eval() of the model before this step."""
+    for event in reversed(since(None, step, story)):
+        if isinstance(event, ModeSet) and model in (event.model, *event.models):
+            return event
+    return None
