@@ -1,0 +1,145 @@
+"""TNY505: an optimizer steps and no gradient was ever computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import BackwardRan, Event, GradientsSet, LossComputed, OptimizerStepped, RunEnded
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.steps import judged, may_touch, previous, since
+from tinyguard.story import Story, certain
+
+
+class BackwardMissing(Rule):
+    """An optimizer steps after each loss, and no backward() ever gives it a gradient.
+
+    `step()` skips parameters without gradient: nothing changes and nothing complains. Usual causes: `loss.backward()`
+    was forgotten, commented out, or written without its parentheses.
+    """
+
+    code = "TNY505"
+    severity = Severity.ERROR
+    on = (RunEnded,)
+
+    bad = (
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    loss = criterion(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+    optimizer.step()  # TNY505
+""",
+        # Without parentheses nothing is called.
+        """
+# %%
+import torch
+from torch import nn
+from engine import fit
+# %%
+net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+fit(net, torch.optim.AdamW(net.parameters()), steps=20)
+# %% file: engine.py
+import torch
+from torch.nn import functional as F
+
+def fit(net, optimizer, steps):
+    for step in range(steps):
+        loss = F.cross_entropy(net(torch.rand(8, 4)), torch.randint(3, (8,)))
+        optimizer.zero_grad()
+        loss.backward
+        optimizer.step()  # TNY505
+""",
+    )
+    good = (
+        bad[0].replace("    optimizer.step()  # TNY505", "    loss.backward()\n    optimizer.step()"),
+        bad[1].replace("loss.backward\n", "loss.backward()\n").replace("  # TNY505", ""),
+        # The gradient is asked for and written by hand.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    for parameter, gradient in zip(model.parameters(), gradients):
+        parameter.grad = gradient
+    optimizer.step()
+""",
+        # A schedule is drawn before the training, and once more the optimizer steps without a gradient.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+rates = []
+for epoch in range(30):
+    rates.append(optimizer.param_groups[0]["lr"])
+    optimizer.step()
+    scheduler.step()
+# %%
+with torch.no_grad():
+    print(nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,))).item())
+""",
+        # Several optimizers in a list, all of them stepped.
+        """
+# %%
+import torch
+from torch import nn
+parts = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 3)])
+optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
+for step in range(20):
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(parts[1](parts[0](torch.rand(8, 4))), torch.randint(3, (8,)))
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, RunEnded) or not event.complete:
+            return
+        for step in judged(event, story):
+            loss = _loss_without_gradient(step, story)
+            if loss is not None:
+                name = story.name(step.optimizer, "optimizer")
+                yield self.finding(
+                    f"`{name}` steps, and no backward() ever gives it a gradient",
+                    step.place,
+                    remedy="call `loss.backward()` before the step",
+                    related=(("the loss is computed here", loss.place),),
+                    optimizer=name,
+                )
+
+
+def _loss_without_gradient(step: OptimizerStepped, story: Story) -> LossComputed | None:
+    """The loss that this step was meant to lower, when nothing anywhere may give its optimizer a gradient."""
+    if not step.parameters.complete or story.escaped(step.optimizer):
+        return None
+    if any(may_touch(backward.reaches, step.parameters) for backward in story.all(BackwardRan)):
+        return None
+    if any(may_touch(written.parameters, step.parameters) for written in story.all(GradientsSet)):
+        return None
+    for event in reversed(since(previous(step, story), step, story)):
+        match event:
+            case BackwardRan():
+                # Gradients there are; that they go past this optimizer is for TNY501 and TNY502 to say.
+                return None
+            case LossComputed() if certain(event, given=step):
+                if any(story.escaped(use.model) for use in event.models):
+                    return None
+                if any(use.grad and use.parameters.overlaps(step.parameters) for use in event.models):
+                    return event
+    return None

@@ -1,0 +1,145 @@
+"""TNY504: gradients are computed again and again, and no optimizer uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import BackwardRan, Event, GradientsCleared, OptimizerBuilt, OptimizerStepped, RunEnded
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.steps import may_touch, since
+from tinyguard.story import Story, certain
+
+
+class StepMissing(Rule):
+    """A training loop runs backward() and its optimizer never steps.
+
+    Gradients are computed and thrown away; no parameter changes, and the loss stays where it was. Usual causes:
+    `optimizer.step()` was forgotten, commented out, or written without its parentheses.
+
+    Reported for a loop that also clears the gradients and for which an optimizer was built. A loop without optimizer
+    that updates by hand, looks at gradients or draws saliency maps is not reported.
+    """
+
+    code = "TNY504"
+    severity = Severity.ERROR
+    on = (RunEnded,)
+
+    bad = (
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    loss = model(torch.rand(8, 4)).pow(2).mean()
+    loss.backward()  # TNY504
+""",
+        # Without parentheses nothing is called.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+class Trainer:
+    def __init__(self, model):
+        self.model = model
+        self.optimizer = torch.optim.Adam(self.model.parameters())
+        self.criterion = nn.CrossEntropyLoss()
+
+    def train_step(self, inputs, labels):
+        self.optimizer.zero_grad()
+        loss = self.criterion(self.model(inputs), labels)
+        loss.backward()  # TNY504
+        self.optimizer.step
+        return loss.item()
+# %%
+loader = DataLoader(TensorDataset(torch.rand(16, 4), torch.randint(3, (16,))), batch_size=4, shuffle=True)
+trainer = Trainer(nn.Linear(4, 3))
+for epoch in range(20):
+    for inputs, labels in loader:
+        trainer.train_step(inputs, labels)
+""",
+    )
+    good = (
+        bad[0].replace("backward()  # TNY504", "backward()\n    optimizer.step()"),
+        bad[1].replace("optimizer.step\n", "optimizer.step()\n").replace("  # TNY504", ""),
+        # Updated by hand.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+for step in range(20):
+    model.zero_grad()
+    loss = model(torch.rand(8, 4)).pow(2).mean()
+    loss.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.1 * p.grad
+""",
+        # Gradients are accumulated over four batches; the last ones wait for a step.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+optimizer.zero_grad()
+for index in range(22):
+    loss = model(torch.rand(8, 4)).pow(2).mean() / 4
+    loss.backward()
+    if (index + 1) % 4 == 0:
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+        # What is looked at are the gradients.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 8), nn.Sigmoid(), nn.Linear(8, 3))
+norms = []
+for step in range(20):
+    model.zero_grad()
+    model(torch.rand(8, 4)).pow(2).mean().backward()
+    norms.append(model[0].weight.grad.norm().item())
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, RunEnded) or not event.complete:
+            return
+        laps: dict[object, list[BackwardRan]] = {}
+        for backward in story.all(BackwardRan):
+            laps.setdefault((backward.place, backward.via), []).append(backward)
+        for passes in laps.values():
+            built = _optimizer_at_rest(passes[-1], story) if len(passes) > 1 else None
+            if built is not None:
+                name = story.name(built.optimizer, "optimizer")
+                yield self.finding(
+                    f"backward() computes gradients again and again, and `{name}` never steps",
+                    passes[-1].place,
+                    remedy=f"call `{name}.step()` after backward()",
+                    related=((f"`{name}` was built here", built.place),),
+                    optimizer=name,
+                )
+
+
+def _optimizer_at_rest(backward: BackwardRan, story: Story) -> OptimizerBuilt | None:
+    """The optimizer of what this pass reached, when it is cleared and nobody ever steps it, or anything like it."""
+    if any(story.escaped(use.model) for use in backward.models):
+        return None
+    if any(may_touch(step.parameters, backward.reaches) for step in story.all(OptimizerStepped)):
+        return None
+    before = since(None, backward, story)
+    if not any(isinstance(event, GradientsCleared) and event.parameters.overlaps(backward.reaches) for event in before):
+        return None
+    for event in reversed(before):
+        if isinstance(event, OptimizerBuilt) and event.parameters.overlaps(backward.reaches):
+            return event if certain(event, given=backward) and not story.escaped(event.optimizer) else None
+    return None
