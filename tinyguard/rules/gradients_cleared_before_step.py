@@ -1,0 +1,156 @@
+"""TNY507: gradients are cleared before the optimizer has used them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import BackwardRan, Event, GradientsCleared, GradientsSet, OptimizerStepped
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.steps import may_touch, previous, since
+from tinyguard.story import Story, certain
+
+
+class GradientsClearedBeforeStep(Rule):
+    """Gradients are cleared after backward() and before the step that should use them.
+
+    The step finds no gradients (or zeros): nothing learns, and nothing complains. The order is: clear, backward, step.
+    The finding stands at the line that clears.
+    """
+
+    code = "TNY507"
+    severity = Severity.ERROR
+    on = (OptimizerStepped,)
+
+    bad = (
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    loss = model(torch.rand(8, 4)).pow(2).mean()
+    loss.backward()
+    optimizer.zero_grad()  # TNY507
+    optimizer.step()
+""",
+        # In two methods of a trainer, through the model.
+        """
+# %%
+import torch
+from torch import nn
+
+class Trainer:
+    def __init__(self, model):
+        self.model = model
+        self.optimizer = torch.optim.Adam(model.parameters())
+
+    def backward(self, x):
+        self.model(x).pow(2).mean().backward()
+
+    def update(self):
+        self.model.zero_grad()  # TNY507
+        self.optimizer.step()
+# %%
+trainer = Trainer(nn.Sequential(nn.Linear(4, 3)))
+for step in range(20):
+    trainer.backward(torch.rand(8, 4))
+    trainer.update()
+""",
+    )
+    good = (
+        bad[0].replace(
+            "    optimizer.zero_grad()  # TNY507\n    optimizer.step()",
+            "    optimizer.step()\n    optimizer.zero_grad()",
+        ),
+        bad[1].replace(
+            "self.model.zero_grad()  # TNY507\n        self.optimizer.step()",
+            "self.optimizer.step()\n        self.model.zero_grad()",
+        ),
+        # The other player's gradients are cleared.
+        """
+# %%
+import torch
+from torch import nn
+actor, critic = nn.Linear(4, 2), nn.Linear(4, 1)
+actor_optimizer = torch.optim.Adam(actor.parameters())
+critic_optimizer = torch.optim.Adam(critic.parameters())
+# %%
+for step in range(20):
+    state = torch.rand(8, 4)
+    critic_loss = critic(state).pow(2).mean()
+    critic_loss.backward()
+    actor_optimizer.zero_grad()
+    critic_optimizer.step()
+    critic_optimizer.zero_grad()
+    actor_loss = actor(state).pow(2).mean()
+    actor_loss.backward()
+    actor_optimizer.step()
+""",
+        # Gradients of two losses are put together by hand: kept, cleared, written back.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    sums = [torch.zeros_like(p) for p in model.parameters()]
+    for task in range(2):
+        model(torch.rand(8, 4)).pow(2).mean().backward()
+        for total, p in zip(sums, model.parameters()):
+            total += p.grad / p.grad.norm()
+        model.zero_grad()
+    for total, p in zip(sums, model.parameters()):
+        p.grad = total
+    optimizer.step()
+""",
+        # A first look at the gradients, then the training.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model(torch.rand(8, 4)).pow(2).mean().backward()
+print(model.weight.grad)
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    model(torch.rand(8, 4)).pow(2).mean().backward()
+    optimizer.step()
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, OptimizerStepped) or not event.parameters.complete or story.escaped(event.optimizer):
+            return
+        cleared: GradientsCleared | None = None
+        for other in reversed(since(previous(event, story), event, story)):
+            match other:
+                case GradientsSet() if may_touch(other.parameters, event.parameters):
+                    return
+                case GradientsCleared() if cleared is None and certain(other, given=event):
+                    if other.parameters.overlaps(event.parameters):
+                        cleared = other
+                case BackwardRan() if may_touch(other.reaches, event.parameters):
+                    lost = other.reaches.leaves & event.parameters.leaves
+                    known = other.reaches.complete and certain(other, given=event)
+                    if cleared is not None and known and lost <= cleared.parameters.leaves:
+                        yield self._cleared(cleared, other, event, story)
+                    return
+
+    def _cleared(
+        self, cleared: GradientsCleared, backward: BackwardRan, step: OptimizerStepped, story: Story
+    ) -> Finding:
+        name = story.name(step.optimizer, "optimizer")
+        return self.finding(
+            f"the gradients are cleared here, before `{name}` has used them",
+            cleared.place,
+            remedy="clear before backward(), or after the step",
+            related=(("backward() computes them here", backward.place), (f"`{name}` steps here", step.place)),
+            optimizer=name,
+        )
