@@ -1,0 +1,149 @@
+"""TNY509: a layer was put into the model after its optimizer was built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import (
+    BackwardRan,
+    Event,
+    ModelBuilt,
+    ModelUse,
+    OptimizerBuilt,
+    OptimizerStepped,
+    Parameters,
+    RunEnded,
+)
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.steps import judged, later
+from tinyguard.story import Story, certain
+
+
+class LayerMissedByOptimizer(Rule):
+    """A layer was put into the model after its optimizer was built, and no optimizer trains it.
+
+    An optimizer holds the parameters that the model had when it was built. A head replaced afterwards
+    (`model.fc = nn.Linear(512, 200)`) gets gradients and never moves: it stays random, and the rest of the model has to
+    learn around it. Build the optimizer after the model is complete, or use `add_param_group`.
+    """
+
+    code = "TNY509"
+    severity = Severity.ERROR
+    on = (OptimizerStepped, RunEnded)
+    serves = ("R3",)
+
+    bad = (
+        """
+# %%
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Linear(4, 8)
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.features(x)))
+# %%
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+model.fc = nn.Linear(8, 200)  # TNY509
+# %%
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(200, (8,)))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        """
+# %%
+import torch
+from torch import nn
+
+def replace_head(model, classes):
+    model[2] = nn.Linear(8, classes)
+
+def train(model, optimizer):
+    for step in range(20):
+        loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(5, (8,)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+# %%
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.Adam(model.parameters())
+replace_head(model, 5)  # TNY509
+train(model, optimizer)
+""",
+    )
+    good = (
+        bad[0].replace("200)  # TNY509", '200)\noptimizer.add_param_group({"params": model.fc.parameters()})'),
+        bad[1].replace(
+            "replace_head(model, 5)  # TNY509",
+            "replace_head(model, 5)\noptimizer = torch.optim.Adam(model.parameters())",
+        ),
+        # The backbone is left as it came, although it is not frozen: only the head is in the optimizer.
+        """
+# %%
+import torch
+from torch import nn
+backbone = nn.Linear(4, 8)
+head = nn.Linear(8, 3)
+model = nn.Sequential(backbone, nn.ReLU(), head)
+optimizer = torch.optim.Adam(head.parameters())
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        # The new layer has an optimizer of its own.
+        bad[0]
+        .replace("200)  # TNY509", "200)\nhead_optimizer = torch.optim.SGD(model.fc.parameters(), lr=0.01)")
+        .replace(
+            "    optimizer.step()", "    optimizer.step()\n    head_optimizer.step()\n    head_optimizer.zero_grad()"
+        ),
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        for step in judged(event, story):
+            built = story.built(step.optimizer)
+            if not isinstance(built, OptimizerBuilt) or not step.parameters.complete or story.escaped(step.optimizer):
+                continue
+            for backward in story.gradients(step):
+                if not certain(backward, given=step) or not backward.reaches.complete:
+                    continue
+                for use in backward.models:
+                    layer = _layer_left_out(use, backward, built, story)
+                    if layer is not None and use.parameters.overlaps(step.parameters):
+                        name, model = story.name(step.optimizer, "optimizer"), story.name(use.model, "model")
+                        yield self.finding(
+                            f"this {layer.kind or 'layer'} became part of `{model}` after `{name}` was built: "
+                            f"no optimizer trains it",
+                            layer.parting(built),
+                            remedy=f"build `{name}` after this line",
+                            related=((f"`{name}` was built here", built.place), ("it steps here", step.place)),
+                            optimizer=name,
+                            model=model,
+                        )
+
+
+def _layer_left_out(use: ModelUse, backward: BackwardRan, built: OptimizerBuilt, story: Story) -> ModelBuilt | None:
+    """A layer of the model that backward reaches, that no optimizer holds, and that is younger than this one."""
+    held = Parameters()
+    for built_ever in story.all(OptimizerBuilt):
+        held = held.union(built_ever.parameters)
+    for step in story.all(OptimizerStepped):
+        held = held.union(step.parameters)  # add_param_group may have come between
+    if not held.complete:
+        return None
+    lost = (use.parameters.leaves & backward.reaches.leaves) - held.leaves
+    for layer in story.all(ModelBuilt):
+        inside = layer.parameters.complete and layer.parameters.leaves and layer.parameters.leaves <= lost
+        if inside and certain(layer, given=backward) and later(layer, built, story):
+            return layer
+    return None
