@@ -72,3 +72,9 @@ def filled(template: str, files: Sequence[str]) -> list[str]:
     parts = shlex.split(template)
     at = parts.index("{files}")
     return [*parts[:at], *files, *parts[at + 1 :]]
+
+
+def traceback_of(command: Sequence[str]) -> str:
+    """What the command says when it breaks down, whose exit code is that of findings; "" when it works."""
+    told = subprocess.run(command, capture_output=True, text=True, errors="replace", env=ENVIRONMENT).stderr
+    return told[-2_000:] if "Traceback (most recent call last)" in told else ""

@@ -132,6 +132,9 @@ def main() -> int:
         files = samples.paths(options.folder or generated)
         if not files:
             parser.error(f"{options.folder}: no notebooks in this folder")
+        broken = commands.traceback_of(commands.tinyguard("lint", *files))
+        if broken:
+            sys.exit(f"tinyguard lint breaks down, there is nothing to measure:\n{broken}")
         print(f"{len(files)} notebooks, {sum(map(os.path.getsize, files)) / 1e6:.1f} MB, CPU time, minimum over rounds")
         found = []
         for figure in figures(files, options):

@@ -17,22 +17,22 @@ def _without(draft: Draft, found: Step, statement: ast.stmt) -> Mutant:
     return Mutant(mutant, found.cell, f"line {statement.lineno}: {draft.segment(found.cell, statement)}")
 
 
-@plants("TNY503", "TNY504", "TNY505", "TNY506")
+@plants("TNY506")
 def zero_grad_dropped(draft: Draft) -> Iterator[Mutant]:
     yield from (_without(draft, found, found.clear) for found in steps(draft))
 
 
-@plants("TNY503", "TNY504", "TNY505", "TNY506")
+@plants("TNY505")
 def backward_dropped(draft: Draft) -> Iterator[Mutant]:
     yield from (_without(draft, found, found.backward) for found in steps(draft))
 
 
-@plants("TNY503", "TNY504", "TNY505", "TNY506")
+@plants("TNY504")
 def step_dropped(draft: Draft) -> Iterator[Mutant]:
     yield from (_without(draft, found, found.step) for found in steps(draft))
 
 
-@plants("TNY503", "TNY504", "TNY505", "TNY506")
+@plants("TNY507")
 def zero_grad_after_backward(draft: Draft) -> Iterator[Mutant]:
     for found in steps(draft):
         if found.clear.lineno < found.backward.lineno < found.step.lineno:

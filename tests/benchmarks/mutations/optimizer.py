@@ -97,7 +97,7 @@ def optimizer_of_another_model(draft: Draft) -> Iterator[Mutant]:
             yield Mutant(mutant, pair.cell, text)
 
 
-@plants("TNY501", "TNY502", "TNY507")
+@plants("TNY501", "TNY502")
 def optimizer_reused_for_a_second_model(draft: Draft) -> Iterator[Mutant]:
     """The model is built again in a new last cell and trained again, with the optimizer that the first one had."""
     for pair in pairs(draft):
@@ -110,7 +110,7 @@ def optimizer_reused_for_a_second_model(draft: Draft) -> Iterator[Mutant]:
             yield Mutant(mutant, len(mutant.cells) - 1, f"training of cell index {index}")
 
 
-@plants("TNY508", "TNY509")
+@plants("TNY503")
 def scheduler_of_another_optimizer(draft: Draft) -> Iterator[Mutant]:
     """`scheduler = StepLR(optimizer, ...)` gets an optimizer of its own, which nobody steps."""
     for pair in pairs(draft):
