@@ -99,10 +99,11 @@ class Story:
         """
         found: list[BackwardRan] = []
         gone: frozenset[int] = frozenset()
-        for event in reversed(self.events):
+        before = iter(reversed(self.events))
+        if not any(event is step for event in before):  # leaves `before` at what came before the step
+            return found
+        for event in before:
             match event:
-                case OptimizerStepped() if event is step:
-                    continue
                 case OptimizerStepped(optimizer=step.optimizer) if certain(event, given=step):
                     break
                 case GradientsCleared(parameters=cleared) if certain(event, given=step):
