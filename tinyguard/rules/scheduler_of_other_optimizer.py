@@ -194,16 +194,19 @@ def _judged(event: Event, story: Story) -> Iterator[SchedulerStepped]:
 
 
 def _optimizer_stepped_instead(step: SchedulerStepped, story: Story) -> OptimizerStepped | None:
-    """The last step of another optimizer in this lap, when the scheduler's own does not step here nor later."""
+    """The step of another optimizer in this lap, when the scheduler's own steps in no lap of this loop, nor later."""
     if step.optimizer is None or story.escaped(step.optimizer) or story.escaped(step.scheduler):
         return None
-    before = [other for other in story.all(SchedulerStepped) if other.scheduler == step.scheduler]
-    position = next(index for index, other in enumerate(before) if other is step)
-    lap = since(before[position - 1] if position else story.built(step.scheduler), step, story)
-    if any(
-        isinstance(event, OptimizerStepped) and event.optimizer == step.optimizer
-        for event in (*lap, *after(step, story))
-    ):
+    every = [other for other in story.all(SchedulerStepped) if other.scheduler == step.scheduler]
+    first = next(index for index, other in enumerate(every) if (other.place, other.via) == (step.place, step.via))
+    # Optimizers may take turns: what counts is the whole loop, from its first lap on.
+    before = every[first - 1] if first else story.built(step.scheduler)
+    loop = [*since(before, step, story), *after(step, story)]
+    if any(isinstance(event, OptimizerStepped) and event.optimizer == step.optimizer for event in loop):
         return None
-    others = [event for event in lap if isinstance(event, OptimizerStepped) and certain(event, given=step)]
+    others = [
+        event
+        for event in since(before, step, story)
+        if isinstance(event, OptimizerStepped) and certain(event, given=step)
+    ]
     return others[-1] if others and others[-1].parameters.complete else None
