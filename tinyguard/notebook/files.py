@@ -23,9 +23,7 @@ def expand(paths: list[str]) -> tuple[list[str], list[Skipped]]:
             files.append(path)
         elif os.path.isdir(path):
             files += _unignored(path, list(_walk(path, skipped)))
-        elif reason := _missing(path):
-            skipped.append(Skipped(path=path, reason=reason))
-        else:
+        elif _exists(path, skipped):
             files.append(path)
     first_names: dict[str, str] = {}
     for path in files:
@@ -33,17 +31,27 @@ def expand(paths: list[str]) -> tuple[list[str], list[Skipped]]:
     return list(first_names.values()), skipped
 
 
-def _missing(path: str) -> str | None:
-    """Why there is no such file."""
+def unreadable(path: str, error: Exception) -> str:
+    """In a sentence, what `error` said when `path` was opened."""
+    match error:
+        case FileNotFoundError() if os.path.islink(path):
+            return f"is a broken link to {os.readlink(path)}; restore its target"
+        case FileNotFoundError():
+            return "does not exist; name a notebook, a script or a folder"
+        case PermissionError():
+            return "may not be read: permission denied"
+        case OSError():
+            return f"cannot be read: {error.strerror}"
+    return f"cannot be read: {error}"
+
+
+def _exists(path: str, skipped: list[Skipped]) -> bool:
     try:
         os.stat(path)
-    except FileNotFoundError:
-        if os.path.islink(path):
-            return f"is a broken link to {os.readlink(path)}; restore its target"
-        return "does not exist; name a notebook, a script or a folder"
     except (OSError, ValueError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    return None
+        skipped.append(Skipped(path=path, reason=unreadable(path, error)))
+        return False
+    return True
 
 
 def _walk(folder: str, skipped: list[Skipped]) -> Iterator[str]:
@@ -51,7 +59,7 @@ def _walk(folder: str, skipped: list[Skipped]) -> Iterator[str]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        skipped.append(Skipped(path=folder, reason=f"is a folder that cannot be read: {error.strerror}"))
+        skipped.append(Skipped(path=folder, reason=unreadable(folder, error)))
         return
     for entry in entries:
         path = entry.name if folder == "." else os.path.join(folder, entry.name)
@@ -59,10 +67,9 @@ def _walk(folder: str, skipped: list[Skipped]) -> Iterator[str]:
             if not _left_out(entry):
                 yield from _walk(path, skipped)
         elif not entry.name.startswith(".") and entry.name.endswith((".ipynb", ".py")):
-            if entry.is_symlink() and not os.path.exists(path):
-                if reason := _missing(path):
-                    skipped.append(Skipped(path=path, reason=reason))
-            elif entry.is_file() and (entry.name.endswith(".ipynb") or _is_percent_script(path)):
+            if not _exists(path, skipped) or not os.path.isfile(path):  # a pipe, say
+                continue
+            if entry.name.endswith(".ipynb") or _is_percent_script(path):
                 yield path
 
 

@@ -20,9 +20,10 @@ ESCAPED = re.compile(r"[ \t]*[%!?/,;]")
 
 # `x = !ls`, `x = %magic`: `=` followed by a character that no expression begins with.
 ASSIGNED = re.compile(
-    r"""(?P<target>(?:[^\n#=!<>%('"]|"[^"\n]*"|'[^'\n]*')+=[ \t]*)(?P<escape>!|%(?=[ \t]*[A-Za-z]))"""
+    r"""(?P<target>(?:[^\n#=!<>%('"]++|"[^"\n]*+"|'[^'\n]*+')++=[ \t]*)(?P<escape>!|%(?=[ \t]*[A-Za-z]))"""
 )
 
+_SIMPLE_LINE = re.compile(r"""[^\n"'()\[\]{}\\#]*+\n""")
 _SHELL_LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n?")  # a backslash at its end goes on with the next line
 
 
@@ -48,6 +49,8 @@ def _end(source: str, start: int) -> int:
     if ESCAPED.match(source, start) or ASSIGNED.match(source, start):
         line = _SHELL_LINE.match(source, start)
         return line.end() if line else len(source)
+    if line := _SIMPLE_LINE.match(source, start):
+        return line.end()
     depth = 0
     for token in TOKEN.finditer(source, start):
         match token[0]:

@@ -56,12 +56,6 @@ AUTOMAGIC = _words(
     """
 )
 
-# The same where the line happens to be Python (`ls -l` subtracts `l` from `ls`), as IPython reads it when it is the
-# only line of its cell.
-AUTOMAGIC_CELL = re.compile(
-    r"\s*(?:cat|cd|clear|dirs|hist|history|lf|lk|ll|ls|lsmagic|lx|pwd|who|whos)(?:[ \t]+-\w+)?\s*\Z"
-)
-
 _OPTION = re.compile(r"-(?:-[\w-]+(?:=\S*)?|(\w)(\S*))[ \t]+")
 _OUTPUT_NAME = re.compile(r"--(?:out|err|proc)[ \t=]+([A-Za-z_]\w*)")
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import warnings
 from typing import Any
 
-from tinyguard.notebook import script
 from tinyguard.notebook.cells import Cell, Notebook, Skipped
-from tinyguard.notebook.nbformat3 import upgraded
 from tinyguard.notebook.syntax import parse
 
-_PYTHON = re.compile(r"i?python|pyspark|sage|pypy|micropython", re.IGNORECASE)
-_FOREIGN_KERNEL = re.compile(
-    r"(?:ir|julia|bash|zsh|javascript|typescript|tslab|deno|node|scala|almond|spylon|spark-?r|sparkkernel|i?ruby|octave"
-    r"|matlab|xcpp|xeus-(?!python)|cling|gophernotes|go|rust|evcxr|sas|stata|i?haskell|java|ijava|kotlin|\.net|sql|xsql"
-    r"|perl|iperl|lua|ilua|fsharp|csharp|powershell|r|rust|swift|wolfram|maxima)(?![a-z])(?!.*python)",
-    re.IGNORECASE,
+_PYTHONS = ("python", "ipython", "pyspark", "pypy", "micropython", "sage")
+_FOREIGN_KERNELS = (  # the names that their kernels are installed under, up to a version
+    "almond bash csharp cling deno evcxr fsharp go gophernotes haskell ihaskell ijava ijulia ir iruby java javascript "
+    "julia kotlin lua matlab node octave perl powershell r ruby rust sas scala spark sparkkernel sparkr spylon sql "
+    "stata swift tslab typescript wolframlanguage xcpp xr xsql zsh"
 )
 _LARGEST_COUNT = 10**9  # a larger one was never given by a kernel
 
@@ -42,7 +37,7 @@ def read(path: str, data: bytes | None = None) -> Notebook:
         text = _decoded(_bytes(path) if data is None else data, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's code: invalid escapes and the like
-            notebook = script.read(path, text) if _is_script(path, text) else _notebook(path, text)
+            notebook = _parsed(path, text)
     except _UnreadableError as error:
         return Notebook(path=path, cells=(), skipped=(Skipped(path=path, reason=error.reason, line=error.line),))
     return notebook if data is None else notebook.replace(text=text)
@@ -60,39 +55,41 @@ def _bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
-    except IsADirectoryError:
-        raise _UnreadableError("is a folder; name a notebook or a script") from None
-    except FileNotFoundError:
-        if os.path.islink(path):
-            raise _UnreadableError(f"is a broken link to {os.readlink(path)}; restore its target") from None
-        raise _UnreadableError("does not exist") from None
-    except PermissionError:
-        raise _UnreadableError("may not be read: permission denied") from None
     except (OSError, ValueError) as error:
-        raise _UnreadableError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        from tinyguard.notebook.files import unreadable
+
+        raise _UnreadableError(unreadable(path, error)) from None
 
 
 def _decoded(data: bytes, path: str) -> str:
-    if not data.strip(b" \t\r\n"):
+    if not _named_script(path) and (not data or data.isspace()):
         raise _UnreadableError("is empty; a notebook is a JSON object with a list of cells")
     encoding = "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif not path.endswith(".ipynb") and (declared := script.ENCODING.match(data)):
-        encoding = declared[1].decode("ascii")
+    elif b"coding" in data[:200] and not path.endswith(".ipynb"):
+        from tinyguard.notebook.script import declared_encoding
+
+        encoding = declared_encoding(data) or encoding
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         reason = f"is not {error.encoding}: {error.reason} at byte {error.start}; save it as UTF-8"
         raise _UnreadableError(reason, data.count(b"\n", 0, error.start) + 1) from None
-    except LookupError:
-        raise _UnreadableError(f"declares an encoding that does not exist, {encoding!r}; save it as UTF-8", 1) from None
-    return text.removeprefix("\ufeff")
+    except (LookupError, ValueError):
+        raise _UnreadableError(f"declares an encoding that does not fit, {encoding!r}; save it as UTF-8") from None
 
 
-def _is_script(path: str, text: str) -> bool:
-    suffix = os.path.splitext(path)[1].lower()
-    return suffix in (".py", ".pyw", ".ipy") or (suffix != ".ipynb" and not text.lstrip().startswith(("{", "[")))
+def _parsed(path: str, text: str) -> Notebook:
+    if _named_script(path) or (not path.endswith(".ipynb") and not text.lstrip().startswith(("{", "["))):
+        from tinyguard.notebook import script
+
+        return script.read(path, text)
+    return _notebook(path, text)
+
+
+def _named_script(path: str) -> bool:
+    return path.endswith((".py", ".pyw", ".ipy"))
 
 
 def _notebook(path: str, text: str) -> Notebook:
@@ -137,6 +134,8 @@ def _document(text: str) -> dict[str, Any]:
 def _raw_cells(document: dict[str, Any]) -> list[Any]:
     """The cells in the shape of nbformat 4."""
     if "cells" not in document and isinstance(document.get("worksheets"), list):
+        from tinyguard.notebook.nbformat3 import upgraded
+
         cells: object = upgraded(document["worksheets"])
     elif "cells" in document:
         cells = document["cells"]
@@ -154,75 +153,89 @@ def _foreign_language(metadata: object) -> str | None:
     info, kernel = _dict(_dict(metadata).get("language_info")), _dict(_dict(metadata).get("kernelspec"))
     for name in (info.get("name"), kernel.get("language"), _dict(metadata).get("language")):
         if isinstance(name, str) and name:
-            return None if _PYTHON.match(name) else name
+            return None if name.lower().startswith(_PYTHONS) else name
     name = kernel.get("name")
-    return name if isinstance(name, str) and _FOREIGN_KERNEL.match(name) else None
+    return name if isinstance(name, str) and _stem(name) in _FOREIGN_KERNELS.split() else None
+
+
+def _stem(kernel: str) -> str:
+    """The name of a kernel without its version: "julia-1.10" is julia, "xcpp17" is xcpp."""
+    return kernel.lower().lstrip(".").partition("-")[0].rstrip("0123456789._")
 
 
 def _cell(raw: Any, number: int, path: str, skipped: list[Skipped]) -> Cell:
     """One cell; what is wrong with it goes to `skipped`, and leaves an empty cell in its place."""
-
-    def left_out(reason: str, line: int | None = None) -> None:
-        skipped.append(Skipped(path=path, cell=number, line=line, reason=reason))
-
-    if not isinstance(raw, dict):
-        left_out(f"is {_kind(raw)}; a cell is an object with `cell_type` and `source`")
+    source = _source(raw.get("source")) if isinstance(raw, dict) else None
+    if source is None or not isinstance(raw.get("cell_type"), str):
+        skipped.append(Skipped(path=path, cell=number, reason=_malformation(raw)))
         return Cell(number=number, code=False)
-    kind, source, metadata = raw.get("cell_type"), raw.get("source"), _dict(raw.get("metadata"))
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        source = "".join(source)
-    if not isinstance(kind, str):
-        left_out(f"has {_kind(kind)} for its `cell_type`; it should be a text: code, markdown or raw")
-        return Cell(number=number, code=False)
-    if not isinstance(source, str):
-        if kind == "code":
-            left_out(f"has {_kind(raw.get('source'))} for its `source`; it should be a text or a list of lines")
-        return Cell(number=number, code=False)
+    identity, metadata = raw.get("id"), _dict(raw.get("metadata"))
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
-    identity = raw.get("id")
-    cell: dict[str, Any] = {
-        "number": number,
-        "source": source,
-        "id": identity if isinstance(identity, str) else None,
-        "tags": tuple(tag for tag in _list(metadata.get("tags")) if isinstance(tag, str)),
-    }
-    if kind != "code" or _other_language(raw, metadata):
-        return Cell(**cell, code=False)
+    identity = identity if isinstance(identity, str) else None
+    tags = _tags(metadata) if "tags" in metadata else ()
+    if raw["cell_type"] != "code" or _other_language(raw, metadata):
+        return Cell(number=number, source=source, code=False, id=identity, tags=tags)
     parsed = parse(source)
     if parsed.fault:
-        left_out(f"does not parse: {parsed.fault.message}", parsed.fault.line)
+        line, message = parsed.fault
+        skipped.append(Skipped(path=path, cell=number, line=line, reason=f"does not parse: {message}"))
     return Cell(
-        **cell,
+        number=number,
+        source=source,
         code=parsed.code,
+        id=identity,
         count=_count(raw.get("execution_count")),
         tree=parsed.tree,
-        outputs=tuple(output for output in _list(raw.get("outputs")) if _is_output(output)),
+        outputs=_outputs(raw.get("outputs")),
+        tags=tags,
         binds=parsed.binds,
         written_to=parsed.written_to,
     )
 
 
+def _source(value: object) -> str | None:
+    """The text of a cell, stored whole or by lines."""
+    if isinstance(value, list):
+        try:
+            return "".join(value)
+        except TypeError:
+            return None
+    return value if isinstance(value, str) else None
+
+
+def _malformation(raw: Any) -> str:
+    """Why this is no cell."""
+    if not isinstance(raw, dict):
+        return f"is {_kind(raw)}; a cell is an object with `cell_type` and `source`"
+    if not isinstance(raw.get("cell_type"), str):
+        return f"has {_kind(raw.get('cell_type'))} for its `cell_type`; it should be code, markdown or raw"
+    return f"has {_kind(raw.get('source'))} for its `source`; it should be a text or a list of lines"
+
+
 def _other_language(raw: dict[str, Any], metadata: dict[str, Any]) -> bool:
     """A single cell may be in another language: in nbformat 3, and in editors that hold several kernels."""
     name = _dict(metadata.get("vscode")).get("languageId") or raw.get("language")
-    return isinstance(name, str) and not _PYTHON.match(name)
+    return isinstance(name, str) and not name.lower().startswith(_PYTHONS)
 
 
 def _count(value: object) -> int | None:
     return value if type(value) is int and 0 < value < _LARGEST_COUNT else None
 
 
-def _is_output(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("output_type"), str)
+def _outputs(value: object) -> tuple[dict[str, Any], ...]:
+    if not value or not isinstance(value, list):
+        return ()
+    return tuple(output for output in value if isinstance(output, dict) and isinstance(output.get("output_type"), str))
+
+
+def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
+    tags = metadata["tags"]
+    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _kind(value: object) -> str:

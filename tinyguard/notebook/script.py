@@ -9,7 +9,7 @@ from tinyguard.notebook.cells import Cell, Notebook, Skipped
 from tinyguard.notebook.lines import logical_lines
 from tinyguard.notebook.syntax import parse
 
-ENCODING = re.compile(rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)")
+_ENCODING = re.compile(rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)")
 
 # What Jupytext, VS Code, Spyder and nbconvert write above a cell.
 _MARKER = re.compile(r"#[ \t]*(?:%%%*(?:[ \t]+(?P<title>[^\n]*))?|In\[[ \d]*\]:?[ \t]*|<codecell>[ \t]*)(?:\n|\Z)")
@@ -40,6 +40,12 @@ def read(path: str, text: str) -> Notebook:
         if reason:
             skipped.append(reason)
     return Notebook(path=path, cells=tuple(cells), skipped=tuple(skipped), script=True)
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """The encoding that the first two lines of a script declare."""
+    declared = _ENCODING.match(data)
+    return declared[1].decode("ascii") if declared else None
 
 
 def is_percent(text: str) -> bool:
