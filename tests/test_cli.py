@@ -150,18 +150,22 @@ def test_a_broken_link_is_told(tmp_path: Path) -> None:
         ("lint --select TNY999 a.ipynb", '--select: no rule has the code, prefix or name "TNY999"'),
         ("lint --select suppression-unusd a.ipynb", 'did you mean "suppression-unused"?'),
         ("lint --ignore E501 a.ipynb", '--ignore: no rule has the code, prefix or name "E501"'),
-        ("lint a.ipynb --select ,", "--select, --ignore: name no code"),
-        ("lint a.ipynb --select", "--select: expected one argument"),
+        ("lint a.ipynb --select ,", "--select: names no code; write them as in TNY501,TNY6"),
+        ("lint a.ipynb --select", "--select: wants a value: CODES"),
+        ("lint --select --notes a.ipynb", "--select: wants a value: CODES"),
+        ("lint --notes=yes a.ipynb", "--notes: takes no value"),
+        ("lint --fail-on= a.ipynb", "--fail-on: wants a value: error, warning, note"),
+        ("lint --fail-on eror a.ipynb", '--fail-on: "eror" is none of its values; did you mean "error"?'),
         (
-            "lint --fail-on eror a.ipynb",
-            '--fail-on: "eror" is not one of error, warning, note; did you mean "error"?',
+            "lint --output-format xml a.ipynb",
+            '--output-format: "xml" is none of its values; known are concise, full, json',
         ),
-        ("lint --output-format xml a.ipynb", '--output-format: "xml" is not one of full, concise, json'),
-        ("lint --color blue a.ipynb", '--color: "blue" is not one of auto, always, never'),
+        ("lint --color blue a.ipynb", '--color: "blue" is none of its values; known are always, auto, never'),
         ("lint --stdin-filename x.py a.ipynb", "--stdin-filename: goes with - among the paths"),
-        ("rules --markdown --json", "--json: not allowed with argument --markdown"),
+        ("rules --markdown --json", "--markdown: does not go together with --json"),
         ("rules x", 'rules: "x" is one argument too many'),
-        ("explain", "the following arguments are required: CODE"),
+        ("explain", "explain: wants one CODE, such as TNY501"),
+        ("explain TNY001 TNY002", "explain: wants one CODE, such as TNY501"),
         ("explain TNY000", 'explain: no rule has the code or name "TNY000"; did you mean "TNY'),
         ("explain TNY5", 'explain: no rule has the code or name "TNY5"'),
     ],
@@ -181,6 +185,8 @@ def test_a_mistake_in_the_configuration_gives_2(tmp_path: Path) -> None:
     run = tinyguard("lint", "a.ipynb", cwd=tmp_path)
     assert run.returncode == 2
     assert 'pyproject.toml: [tool.tinyguard] has no key "slect"; did you mean "select"?' in run.stderr
+    (tmp_path / "pyproject.toml").write_text('[tool.tinyguard]\n"\\u001B[2J" = 1\n')
+    assert '[tool.tinyguard] has no key "\\x1b[2J"' in tinyguard("lint", "a.ipynb", cwd=tmp_path).stderr
     (tmp_path / "pyproject.toml").write_text('[tool.tinyguard]\nignore = ["TNY999"]\n')
     run = tinyguard("lint", "a.ipynb", cwd=tmp_path)
     assert run.returncode == 2
@@ -270,6 +276,21 @@ def test_a_rule_is_explained(tmp_path: Path, code: str) -> None:
     assert "    learning_rate = 0.1  # tinyguard: disable[TNY501]" in text
 
 
+def test_help_tells_commands_options_and_exit_codes(tmp_path: Path) -> None:
+    assert "  lint     report the hazards" in tinyguard("--help", cwd=tmp_path).stdout
+    text = tinyguard("lint", "--help", cwd=tmp_path).stdout
+    assert "  --fail-on LEVEL          the lowest severity that gives exit code 1; warning if not given\n" in text
+    assert "                           LEVEL: error, warning, note\n" in text
+    assert "  3  no findings, but something was skipped\n" in text
+    assert tinyguard("explain", "-h", cwd=tmp_path).stdout.startswith("usage: tinyguard explain CODE\n")
+
+
+def test_options_may_be_written_with_an_equals_sign_and_end_with_two_dashes(tmp_path: Path) -> None:
+    notebook(tmp_path / "--notes", NOTE)
+    run = tinyguard("lint", "--fail-on=note", "--output-format=concise", "--", "--notes", cwd=tmp_path)
+    assert (run.returncode, run.stdout.partition(" this")[0]) == (1, "--notes:1:1:8: TNY002")
+
+
 def test_the_version_is_told(tmp_path: Path) -> None:
     assert tinyguard("--version", cwd=tmp_path).stdout == "tinyguard 0.1.0\n"
 
@@ -277,8 +298,9 @@ def test_the_version_is_told(tmp_path: Path) -> None:
 # --- interruptions ---------------------------------------------------------------------------------------------------
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    with subprocess.Popen([*COMMAND, "rules"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+@pytest.mark.parametrize("arguments", [["rules"], ["--help"], ["lint", "--help"]])
+def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout is not None
         assert run.stderr is not None
         run.stdout.close()
