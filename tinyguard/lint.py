@@ -19,7 +19,7 @@ from tinyguard.judge import OnFault, distinct, judge, with_causes
 from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.record import Record
 from tinyguard.rule import Rule, catalogue
-from tinyguard.suppress import suppress
+from tinyguard.suppress import Suppressed, suppress
 
 T = TypeVar("T")
 NOTHING: Sequence[Event] = ()
@@ -46,8 +46,14 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | None = None) -> LintResult:
     recorded = [
         recorded_only(finding, notebook) for finding in judge(recorded_events(notebook, on_fault), rules, on_fault)
     ]
+    found = distinct([*document, *recorded])
     complete = not partly and not notebook.skipped
-    left = suppress(notebook, distinct([*document, *recorded]), ran=rules, complete=complete, known=known)
+    left = attempt(
+        "suppress",
+        lambda: suppress(notebook, found, ran=rules, complete=complete, known=known),
+        Suppressed(findings=tuple(found)),
+        on_fault,
+    )
     return LintResult(
         findings=tuple(sorted(with_causes(left.findings), key=position(notebook))),
         partly=tuple(dict.fromkeys(partly)),
