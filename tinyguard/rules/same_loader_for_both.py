@@ -1,0 +1,246 @@
+"""TNY202: what is called validation or test is the data that was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import BackwardRan, DatasetBuilt, Event, LoaderBuilt, PassEnded
+from tinyguard.finding import Finding, Place, Severity
+from tinyguard.rule import Rule
+from tinyguard.story import Story
+from tinyguard.training import (
+    by_name_only,
+    claimed_split,
+    first_own_place,
+    is_evaluation,
+    loader_of,
+    overlapping,
+    own_names,
+    trainings,
+)
+
+_FUNCTIONS = """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Subset, SubsetRandomSampler, TensorDataset, random_split
+
+torch.manual_seed(0)
+criterion = nn.CrossEntropyLoss()
+
+def train(model, optimizer, loader):
+    model.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+
+def accuracy(model, test_loader):
+    model.eval()
+    hits = 0
+    with torch.no_grad():
+        for images, labels in test_loader:
+            hits += (model(images).argmax(1) == labels).sum().item()
+    return hits / len(test_loader.dataset)
+
+# %%
+data = TensorDataset(torch.randn(64, 8), torch.randint(0, 3, (64,)))
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+
+_RUN = """
+# %%
+for epoch in range(2):
+    train(model, optimizer, train_loader)
+    print(accuracy(model, test_loader))
+"""
+
+
+class SameLoaderForBoth(Rule):
+    """The data called validation or test is the very data that is trained on.
+
+    The reported accuracy measures memory: it rises with every epoch and says nothing about new data. Usual causes: a
+    second loader over the same data set, a test set built with `train=True`, `test_loader = train_loader`.
+    """
+
+    code = "TNY202"
+    severity = Severity.WARNING
+    on = (PassEnded,)
+    serves = ("C3",)
+    bad = (
+        # two loaders over one data set
+        _FUNCTIONS
+        + """
+# %%
+train_loader = DataLoader(data, batch_size=16, shuffle=True)
+test_loader = DataLoader(data, batch_size=16)  # TNY202
+"""
+        + _RUN,
+        # another name for the same loader
+        _FUNCTIONS
+        + """
+# %%
+train_loader = DataLoader(data, batch_size=16, shuffle=True)
+test_loader = train_loader  # TNY202
+"""
+        + _RUN,
+        # both sets are the training split
+        """
+# %%
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+train_set = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor())
+test_set = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor())  # TNY202 lint
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=64, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=64)
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(5):
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    model.eval()
+    hits = 0
+    with torch.no_grad():
+        for images, labels in test_loader:
+            hits += (model(images).argmax(1) == labels).sum().item()
+    model.train()
+""",
+    )
+    good = (
+        # the data set is split first
+        _FUNCTIONS
+        + """
+# %%
+train_set, test_set = random_split(data, [48, 16])
+train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
+test_loader = DataLoader(test_set, batch_size=16)
+"""
+        + _RUN,
+        # subsets of one data set
+        _FUNCTIONS
+        + """
+# %%
+train_loader = DataLoader(Subset(data, range(48)), batch_size=16, shuffle=True)
+test_loader = DataLoader(Subset(data, range(48, 64)), batch_size=16)
+"""
+        + _RUN,
+        # samplers divide it
+        _FUNCTIONS
+        + """
+# %%
+indices = torch.randperm(64).tolist()
+train_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(indices[:48]))
+test_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(indices[48:]))
+"""
+        + _RUN,
+        # the training accuracy is asked for as well; the function's parameter happens to be called test_loader
+        _FUNCTIONS
+        + """
+# %%
+train_set, test_set = random_split(data, [48, 16])
+train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
+test_loader = DataLoader(test_set, batch_size=16)
+for epoch in range(2):
+    train(model, optimizer, train_loader)
+    print(accuracy(model, train_loader), accuracy(model, test_loader))
+""",
+        # a second pass over the training data in its order, to look at the mistakes
+        _FUNCTIONS
+        + """
+# %%
+train_loader = DataLoader(data, batch_size=16, shuffle=True)
+ordered_loader = DataLoader(data, batch_size=16)
+train(model, optimizer, train_loader)
+model.eval()
+losses = []
+with torch.no_grad():
+    for images, labels in ordered_loader:
+        losses += nn.functional.cross_entropy(model(images), labels, reduction="none").tolist()
+""",
+        # overfitting a handful on purpose
+        _FUNCTIONS
+        + """
+# %%
+few_loader = DataLoader(Subset(data, range(8)), batch_size=8, shuffle=True)
+for _ in range(5):
+    train(model, optimizer, few_loader)
+assert accuracy(model, few_loader) >= 0
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, PassEnded) or not is_evaluation(event) or event.facts:
+            return
+        evaluated = loader_of(event.loader, story)
+        if evaluated is None:
+            return
+        for backward in trainings(story):
+            trained = loader_of(backward.loader, story)
+            if trained is None or backward.facts or not overlapping(backward.models, event.models):
+                continue
+            same = _same_data(evaluated, trained, story)
+            wrong = _called_evaluation(evaluated, trained, story) if same else None
+            if wrong is None:
+                continue
+            name = story.name(evaluated.loader, "this loader")
+            yield self.finding(
+                f"`{name}` is used for evaluation, but the model is trained on {same}",
+                wrong,
+                remedy="evaluate on the test split, or split the data with `random_split` before the loaders are built",
+                related=(
+                    ("training draws from the loader built here", trained.place),
+                    ("the model is trained here", _step(backward, trained)),
+                    ("and evaluated here", event.decision),
+                ),
+                loader=name,
+            )
+            return
+
+
+def _same_data(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> str:
+    """How the samples of the two loaders are the same; empty when they are not, or may not be."""
+    if evaluated.loader == trained.loader:
+        return "the same loader"
+    if evaluated.sampler or trained.sampler or evaluated.dataset is None or trained.dataset is None:
+        return ""
+    if evaluated.dataset == trained.dataset:
+        return "the same data set"
+    one, two = evaluated.samples, trained.samples
+    whole = not (one.sources - {evaluated.dataset}) and not (two.sources - {trained.dataset})
+    known = isinstance(story.built(evaluated.dataset), DatasetBuilt) and bool(one.kind) and one.split is not None
+    if whole and known and not (by_name_only(one) or by_name_only(two)):
+        figures = [(samples.kind, samples.split, samples.root, samples.size) for samples in (one, two)]
+        if figures[0] == figures[1] and one.evidence == two.evidence:
+            return f"the same split ({one.evidence})"
+    return ""
+
+
+def _called_evaluation(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> Place | None:
+    """Where the user declares the trained data to be held out; None when nobody does.
+
+    Names inside functions do not count: `accuracy(model, test_loader)` is often asked for the training accuracy.
+    """
+    names = own_names(evaluated.loader, story)
+    if evaluated.dataset is not None and evaluated.dataset != trained.dataset:
+        names += own_names(evaluated.dataset, story)
+    claims = [bound for bound in names if claimed_split(bound.name) == "evaluation"]
+    if not claims:
+        return None
+    if evaluated.loader == trained.loader:
+        trains = any(claimed_split(bound.name) == "train" for bound in own_names(trained.loader, story))
+        return claims[-1].place if trains else None
+    if evaluated.dataset == trained.dataset:
+        return first_own_place(evaluated, trained)
+    built = story.built(evaluated.dataset)
+    return first_own_place(built, story.built(trained.dataset)) if built else evaluated.place
+
+
+def _step(backward: BackwardRan, trained: LoaderBuilt) -> Place:
+    return first_own_place(backward, trained)
