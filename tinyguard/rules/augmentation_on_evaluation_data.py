@@ -1,0 +1,182 @@
+"""TNY206: validation or test data passes through random transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.events import BackwardRan, Event, PassEnded, RunEnded
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.story import Story
+from tinyguard.training import first_own_place, held_out, is_evaluation, loader_of
+
+_START = """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+criterion = nn.CrossEntropyLoss()
+model = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+def train(loader):
+    model.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+
+@torch.no_grad()
+def accuracy(loader):
+    model.eval()
+    hits = 0
+    for images, labels in loader:
+        hits += (model(images).argmax(1) == labels).sum().item()
+    return hits / len(loader.dataset)
+
+def pictures(count, transform):
+    return datasets.FakeData(count, (3, 4, 4), num_classes=3, transform=transform)
+
+# %%
+augmented = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.ToTensor()])
+plain = transforms.ToTensor()
+"""
+
+
+class AugmentationOnEvaluationData(Rule):
+    """Validation or test data passes through the random transforms that are meant for training.
+
+    The measure becomes noisy and lower than the model deserves, and no two evaluations agree. Usual cause: one
+    `transform` for both splits, or a split of a data set that augments.
+    """
+
+    code = "TNY206"
+    severity = Severity.WARNING
+    on = (BackwardRan, RunEnded)
+    bad = (
+        # one transform for both
+        _START
+        + """
+# %%
+train_loader = DataLoader(pictures(32, augmented), batch_size=8, shuffle=True)
+test_set = pictures(16, augmented)  # TNY206
+test_loader = DataLoader(test_set, batch_size=8)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(test_loader))
+""",
+        # a real data set, made in a function
+        """
+# %%
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+transform = transforms.Compose([transforms.RandomCrop(32, padding=4), transforms.ToTensor()])
+
+def get_loaders():
+    train_data = datasets.CIFAR10("data", train=True, download=True, transform=transform)
+    test_data = datasets.CIFAR10("data", train=False, download=True, transform=transform)  # TNY206 lint
+    return (
+        torch.utils.data.DataLoader(train_data, batch_size=64, shuffle=True),
+        torch.utils.data.DataLoader(test_data, batch_size=64),
+    )
+
+# %%
+train_loader, test_loader = get_loaders()
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+# %%
+for epoch in range(20):
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    with torch.no_grad():
+        hits = sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader)
+    print(hits / 10_000)
+""",
+    )
+    good = (
+        bad[0].replace("pictures(16, augmented)  # TNY206", "pictures(16, plain)"),
+        # test-time augmentation: several random views, averaged
+        _START
+        + """
+# %%
+train(DataLoader(pictures(32, augmented), batch_size=8, shuffle=True))
+test_loader = DataLoader(pictures(16, augmented), batch_size=16)
+model.eval()
+votes = 0
+with torch.no_grad():
+    for view in range(4):
+        for images, labels in test_loader:
+            votes = votes + model(images).softmax(1)
+            hits = (votes.argmax(1) == labels).sum().item()
+""",
+        # crops from the middle are not random
+        _START
+        + """
+# %%
+middle = transforms.Compose([transforms.Resize(5), transforms.CenterCrop(4), transforms.ToTensor()])
+train_loader = DataLoader(pictures(32, augmented), batch_size=8, shuffle=True)
+val_loader = DataLoader(pictures(16, middle), batch_size=8)
+train(train_loader)
+print(accuracy(val_loader))
+""",
+        # the augmented training data itself is measured
+        _START
+        + """
+# %%
+train_loader = DataLoader(pictures(32, augmented), batch_size=8, shuffle=True)
+train(train_loader)
+print(accuracy(train_loader))
+""",
+        # only looked at
+        _START
+        + """
+# %%
+test_loader = DataLoader(pictures(16, augmented), batch_size=8)
+for images, labels in test_loader:
+    print(images.shape, labels)
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        for passed in _passes_since_training(event, story):
+            samples = passed.samples
+            if not is_evaluation(passed) or not held_out(samples) or not samples.augmentation or passed.facts:
+                continue
+            built = loader_of(passed.loader, story)
+            data = story.built(built.dataset) if built else None
+            transforms = ", ".join(samples.augmentation)
+            yield self.finding(
+                f"{samples.split} data ({samples.evidence}) is measured through random transforms: {transforms}",
+                data.place if data else built.place if built else passed.place,
+                remedy="give this data a transform without random parts: resize, centre crop, tensor, normalise",
+                related=(
+                    ("the loader was built here", built.place if built else None),
+                    ("it is evaluated here", first_own_place(passed, built)),
+                ),
+                transforms=list(samples.augmentation),
+            )
+
+
+def _passes_since_training(event: Event, story: Story) -> list[PassEnded]:
+    """The passes between the last backward pass and this event, less those that one line made several of.
+
+    Several passes over one loader at one line, with no training in between, are test-time augmentation.
+    """
+    passes: list[PassEnded] = []
+    for earlier in reversed(story.events):
+        if isinstance(earlier, BackwardRan) and earlier is not event:
+            break
+        if isinstance(earlier, PassEnded):
+            passes.append(earlier)
+    lines = [(passed.loader, passed.place, passed.via) for passed in passes]
+    return [passed for passed, line in zip(passes, lines, strict=True) if lines.count(line) == 1]

@@ -1,0 +1,208 @@
+"""TNY205: the training batches come in the same order in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyguard.datasets import data_set
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, OptimizerStepped
+from tinyguard.finding import Finding, Severity
+from tinyguard.rule import Rule
+from tinyguard.story import Story
+from tinyguard.training import CLASSIFICATION, fed, is_trial, loader_of
+
+MAX_FULL = 4  # batches an epoch; so few are nearly the whole set each, and their order matters little
+PICTURE_FOLDERS = frozenset({"ImageFolder", "DatasetFolder"})  # sorted by class: unshuffled, a batch holds one class
+
+_START = """
+# %%
+import os
+import tempfile
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, SubsetRandomSampler, TensorDataset, WeightedRandomSampler
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+criterion = nn.CrossEntropyLoss()
+
+def train(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(2):
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(images), labels)
+            loss.backward()
+            optimizer.step()
+
+# %%
+train_set = TensorDataset(torch.randn(96, 8), torch.arange(3).repeat_interleave(32))
+"""
+
+_FOLDER = """
+# %%
+folder = os.path.join(tempfile.mkdtemp(), "train")
+for label in ("cat", "dog"):
+    os.makedirs(os.path.join(folder, label))
+    for number in range(12):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(os.path.join(folder, label, f"{number}.png"))
+train_data = datasets.ImageFolder(folder, transforms.ToTensor())
+"""
+
+
+class TrainingLoaderUnshuffled(Rule):
+    """A classifier is trained on batches that come in the same order in every epoch.
+
+    Data sets are often sorted by class: then a batch holds one class and the model forgets the others. Sorted or not,
+    the same batches again and again make worse gradients. `shuffle` is False unless it is given.
+    """
+
+    code = "TNY205"
+    severity = Severity.WARNING
+    on = (OptimizerStepped,)
+    serves = ("C3",)
+    bad = (
+        _START
+        + """
+# %%
+train_loader = DataLoader(train_set, batch_size=8)  # TNY205
+# %%
+train(nn.Linear(8, 3), train_loader)
+""",
+        _START
+        + _FOLDER
+        + """
+# %%
+train_loader = DataLoader(train_data, batch_size=4, shuffle=False)  # TNY205
+# %%
+train(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), train_loader)
+""",
+        # built by a function of another module
+        """
+# %% file: loading.py
+from torch.utils.data import DataLoader
+
+def make_loader(data, batch_size):
+    return DataLoader(data, batch_size=batch_size)  # TNY205
+"""
+        + _START
+        + """
+# %%
+from loading import make_loader
+
+train_loader = make_loader(train_set, 8)
+# %%
+train(nn.Linear(8, 3), train_loader)
+""",
+        # an autoencoder of pictures
+        """
+# %%
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+train_data = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor())
+train_loader = torch.utils.data.DataLoader(train_data, batch_size=20)  # TNY205 lint
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in range(20):
+    for images, _ in train_loader:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(images), images.flatten(1)).backward()
+        optimizer.step()
+""",
+    )
+    good = (
+        bad[0].replace("batch_size=8)  # TNY205", "batch_size=8, shuffle=True)"),
+        # a sampler shuffles
+        _START
+        + """
+# %%
+train_loader = DataLoader(train_set, batch_size=8, sampler=SubsetRandomSampler(range(64)))
+train(nn.Linear(8, 3), train_loader)
+weighted_train_loader = DataLoader(train_set, batch_size=8, sampler=WeightedRandomSampler(torch.ones(96), 96))
+train(nn.Linear(8, 3), weighted_train_loader)
+""",
+        # a stream has its own order
+        _START
+        + """
+# %%
+class Stream(IterableDataset):
+    def __iter__(self):
+        for _ in range(24):
+            yield torch.randn(8), int(torch.randint(0, 3, ()))
+
+train_loader = DataLoader(Stream(), batch_size=4)
+train(nn.Linear(8, 3), train_loader)
+""",
+        # the whole set in one batch
+        _START
+        + """
+# %%
+train_loader = DataLoader(train_set, batch_size=96)
+train(nn.Linear(8, 3), train_loader)
+""",
+        # a time series, in its order, and no classes
+        _START
+        + """
+# %%
+series = torch.sin(torch.arange(80) / 5)
+windows = torch.stack([series[start : start + 8] for start in range(64)])
+train_loader = DataLoader(TensorDataset(windows, series[8:72]), batch_size=8)
+model = nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for window, following in train_loader:
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(window).squeeze(1), following).backward()
+    optimizer.step()
+""",
+        # an evaluation loader
+        _START
+        + """
+# %%
+train_loader = DataLoader(train_set, batch_size=8, shuffle=True)
+test_loader = DataLoader(TensorDataset(*train_set[:24]), batch_size=4)
+model = nn.Linear(8, 3)
+train(model, train_loader)
+with torch.no_grad():
+    print(sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader))
+""",
+    )
+
+    def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if not isinstance(event, OptimizerStepped):
+            return
+        for backward in fed(event, story):
+            built = loader_of(backward.loader, story)
+            if built is None or built.facts or built.shuffle is not False or built.sampler:
+                continue
+            if not _order_matters(built, backward) or is_trial(*story.names(built.loader)):
+                continue
+            name = story.name(built.loader, "this loader")
+            yield self.finding(
+                f"`{name}` is trained on without shuffling: every epoch has the same batches in the same order",
+                built.place,
+                remedy="give `shuffle=True` to the training DataLoader",
+                related=(("the model is trained on it here", backward.decision),),
+                loader=name,
+                batch_size=built.batch_size,
+                samples=built.samples.size,
+            )
+
+
+def _order_matters(built: LoaderBuilt, backward: BackwardRan) -> bool:
+    """Independent samples in more than a few batches, of a kind that is known not to be a sequence."""
+    samples = built.samples
+    if samples.split != "train":
+        return False
+    public = data_set(samples.kind)
+    pictures = samples.kind in PICTURE_FOLDERS or (public is not None and public.pixels is not None)
+    if not pictures and (samples.kind != "TensorDataset" or backward.criterion not in CLASSIFICATION):
+        return False
+    size = samples.size or (public.train if public else None)
+    if built.batch_size is None:
+        return public is not None and samples.size is None
+    return size is None or size > MAX_FULL * built.batch_size
