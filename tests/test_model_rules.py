@@ -94,6 +94,16 @@ def test_train_mode_for_this_very_pass_is_a_choice() -> None:
     assert lines(TrainModeInEvaluation(), TRAINED, mode_set(19, True, facts=MAYBE), evaluated(20)) == []
 
 
+def test_a_model_that_only_may_have_been_trained_is_not_told() -> None:
+    story = [*READY, mode_set(3, True), backward(11, facts=MAYBE), stepped(12, facts=MAYBE)]
+    assert lines(TrainModeInEvaluation(), story, evaluated(20)) == []
+
+
+def test_a_train_that_was_ruled_out_is_no_choice() -> None:
+    other_way = mode_set(19, True, facts=frozenset({("flag", False)}))
+    assert lines(TrainModeInEvaluation(), TRAINED, other_way, evaluated(20, facts=MAYBE)) == [20]
+
+
 def test_only_a_measured_pass_over_held_out_data_is_an_evaluation() -> None:
     for other in (
         evaluated(20, split="train"),

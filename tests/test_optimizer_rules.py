@@ -96,6 +96,7 @@ def test_what_is_not_known_whole_is_not_told() -> None:
         [*REBUILT, backward(11, OTHER_MODEL, facts=MAYBE), stepped(12)],
         [*REBUILT, Escaped(place=at(9), objects=(OPTIMIZER,)), *lap(OTHER_MODEL)],
         [*REBUILT, backward(11, OTHER_MODEL, models=()), stepped(12)],
+        [*REBUILT, backward(11, OTHER_MODEL), GradientsSet(place=at(12), parameters=owned(MODEL)), stepped(13)],
     ):
         assert lines(OptimizerMissesModel(), story, ended()) == []
 
@@ -131,6 +132,18 @@ def test_an_optimizer_that_trained_before_is_shared() -> None:
     assert lines(OptimizerShared(), REBUILT, lap(OTHER_MODEL), lap(OTHER_MODEL), ended()) == []
 
 
+def test_an_optimizer_that_may_have_trained_before_is_not_told_as_shared() -> None:
+    story = [*built(1), *optimizer_built(2), backward(11), stepped(12, facts=MAYBE), *built(20, OTHER_MODEL)]
+    assert lines(OptimizerShared(), story, lap(OTHER_MODEL, line=21), ended()) == []
+    assert lines(OptimizerMissesModel(), story, lap(OTHER_MODEL, line=21), ended()) == [20]
+
+
+def test_a_birth_that_nobody_saw_leaves_the_step() -> None:
+    assert lines(OptimizerMissesModel(), built(1, OTHER_MODEL), lap(OTHER_MODEL), ended()) == [12]
+    assert lines(OptimizerMissesModel(), built(1), optimizer_built(2), lap(OTHER_MODEL), ended()) == [12]
+    assert lines(OptimizerShared(), lap(MODEL), lap(OTHER_MODEL, line=20), ended()) == [22]
+
+
 def test_a_shared_optimizer_younger_than_the_models_is_told_at_the_call() -> None:
     def trained(model: int, line: int) -> list[Event]:
         return [event.replace(via=(at(line),)) for event in lap(model)]
@@ -160,6 +173,13 @@ def test_optimizers_that_take_turns_are_no_hazard() -> None:
 
 def test_a_scheduler_of_nobody_knows_whom_is_not_told() -> None:
     turn = [*lap(MODEL, OTHER_OPTIMIZER), scheduler_stepped(14, of=None)]
+    assert lines(SchedulerOfOtherOptimizer(), SCHEDULED, turn, turn, ended()) == []
+
+
+def test_a_step_that_may_be_taken_proves_nothing_of_the_scheduler() -> None:
+    turn = [backward(11), stepped(12, OTHER_OPTIMIZER, facts=MAYBE), scheduler_stepped(14)]
+    assert lines(SchedulerOfOtherOptimizer(), SCHEDULED, turn, turn, ended()) == []
+    turn = [backward(11), stepped(12, OTHER_OPTIMIZER, parameters=leaves(100, complete=False)), scheduler_stepped(14)]
     assert lines(SchedulerOfOtherOptimizer(), SCHEDULED, turn, turn, ended()) == []
 
 
@@ -210,6 +230,9 @@ def test_gradients_may_come_from_elsewhere() -> None:
     unknown = BackwardRan(place=at(11), reaches=leaves(complete=False))
     for source in (written, unknown, backward(11, facts=MAYBE), backward(11, OTHER_MODEL)):
         assert lines(BackwardMissing(), READY, loss(10), source, stepped(12), ended()) == []
+    assert lines(BackwardMissing(), READY, backward(3), stepped(4), loss(10), stepped(12), ended()) == []
+    assert lines(BackwardMissing(), READY, loss(10, facts=MAYBE), stepped(12), ended()) == []
+    assert lines(BackwardMissing(), READY, loss(10), stepped(12, parameters=leaves(100, complete=False)), ended()) == []
 
 
 def test_a_schedule_that_is_drawn_computes_no_loss() -> None:
@@ -237,6 +260,18 @@ def test_gradients_may_be_cleared_anywhere_between() -> None:
     assert lines(GradientsNeverCleared(), READY, cleared(3), ADDING, cleared(10, OTHER_MODEL), ADDING) == [12]
 
 
+def test_gradients_that_only_may_add_up_are_not_told() -> None:
+    dim = leaves(100, 101, complete=False)
+    for turn in (
+        [backward(11, facts=MAYBE), stepped(12)],
+        [backward(11), stepped(12, parameters=dim)],
+        [backward(11, OTHER_MODEL), stepped(12)],
+    ):
+        assert lines(GradientsNeverCleared(), READY, turn, turn) == []
+    assert lines(GradientsNeverCleared(), READY, backward(11), stepped(12, facts=MAYBE), ADDING) == []
+    assert lines(GradientsNeverCleared(), READY, Escaped(place=at(3), objects=(OPTIMIZER,)), ADDING, ADDING) == []
+
+
 def test_steps_on_two_lines_are_no_loop() -> None:
     assert lines(GradientsNeverCleared(), READY, ADDING, backward(21), stepped(22)) == []
 
@@ -260,8 +295,13 @@ def test_what_is_left_after_clearing_is_enough() -> None:
         [backward(11), cleared(12), GradientsSet(place=at(12), parameters=owned(MODEL))],
         [backward(11), stepped(11), cleared(12)],
         [cleared(12)],
+        [backward(11, facts=MAYBE), cleared(12)],
+        [backward(11, reaches=leaves(100, 101, complete=False)), cleared(12)],
+        [Escaped(place=at(3), objects=(OPTIMIZER,)), backward(11), cleared(12)],
     ):
         assert lines(GradientsClearedBeforeStep(), READY, left, stepped(13)) == []
+    dim = leaves(100, 101, complete=False)
+    assert lines(GradientsClearedBeforeStep(), READY, backward(11), cleared(12), stepped(13, parameters=dim)) == []
 
 
 # --- TNY509 -----------------------------------------------------------------------------------------------------------
@@ -287,6 +327,17 @@ def test_a_layer_that_somebody_trains_is_not_missed() -> None:
     added = stepped(13, parameters=WHOLE)
     for excuse in (own, unknown, added):
         assert lines(LayerMissedByOptimizer(), REPLACED, with_head(), stepped(12), excuse, ended()) == []
+
+
+def test_a_layer_that_only_may_be_missed_is_not_told() -> None:
+    maybe_head = [*READY, *built(3, 5, name="head", parameters=HEAD, facts=MAYBE)]
+    assert lines(LayerMissedByOptimizer(), maybe_head, with_head(), stepped(12), ended()) == []
+    maybe_pass = backward(11, reaches=WHOLE, models=(use(parameters=WHOLE),), facts=MAYBE)
+    assert lines(LayerMissedByOptimizer(), REPLACED, maybe_pass, stepped(12), ended()) == []
+    escaped = Escaped(place=at(4), objects=(OPTIMIZER,))
+    assert lines(LayerMissedByOptimizer(), REPLACED, escaped, with_head(), stepped(12), ended()) == []
+    dim = backward(11, reaches=leaves(100, 500, complete=False), models=(use(parameters=WHOLE),))
+    assert lines(LayerMissedByOptimizer(), REPLACED, dim, stepped(12), ended()) == []
 
 
 def test_a_layer_older_than_the_optimizer_is_left_out_on_purpose() -> None:
