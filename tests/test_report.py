@@ -9,6 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from tinyguard import report
 from tinyguard.finding import Finding, Place, Related, Severity
@@ -228,3 +230,12 @@ def test_carets_stand_under_what_they_mark(line: str, place: tuple[int, int | No
 def test_a_place_over_several_lines_is_marked_to_the_end_of_its_first() -> None:
     where = Place(PATH, 1, 1, 5, 3, 2)
     assert frame(where, Sources(notebook("x = f(  \n  1,\n)"))) == [" 1 | x = f(", "   |     ^^"]
+
+
+@given(some.text(), some.integers(-1, 4), some.integers(-1, 200), some.none() | some.integers(-1, 200))
+def test_any_place_in_any_text_can_be_shown(text: str, line: int, column: int, end_column: int | None) -> None:
+    where = Place(PATH, 1, line, column, line, end_column)
+    for shown in frame(where, Sources(notebook(text))):
+        assert shown.isprintable()
+        assert len(shown) < 250
+    assert Full().notebook(notebook(text), [finding(where)])
