@@ -1,7 +1,7 @@
 """Findings -> findings, less those that comments in the notebook ask to be silent about.
 
     optimizer.step()  # tinyguard: ignore[TNY501] reason      the line, or the statement it belongs to
-    # tinyguard: ignore[TNY5, graph-kept] reason              alone on the first line of a cell: the cell
+    # tinyguard: ignore[TNY5, seed-missing] reason              alone on the first line of a cell: the cell
     # tinyguard: ignore-notebook[TNY6] reason                 alone on any line: the notebook
 
 Without brackets every code is meant. What is misspelt (TNY002) or silences nothing (TNY001) is told as a note.
