@@ -6,6 +6,7 @@ at the end. What seems missing in the first lap of a loop may come in its second
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from tinyguard.events import (
@@ -35,39 +36,19 @@ def judged(event: Event, story: Story) -> Iterator[OptimizerStepped]:
 
 def previous(step: OptimizerStepped, story: Story) -> OptimizerStepped | None:
     """This optimizer's step before this one."""
-    found = None
-    for other in story.all(OptimizerStepped):
-        if other is step:
-            break
-        if other.optimizer == step.optimizer:
-            found = other
-    return found
+    steps = story.steps(step.optimizer)
+    index = bisect_left(steps, story.position(step), key=story.position)
+    return steps[index - 1] if index else None
 
 
-def since(first: Event | None, last: Event, story: Story) -> list[Event]:
-    """What happened between the two, in order; None: from the beginning."""
-    found: list[Event] = []
-    for event in story.events:
-        if event is first:
-            found.clear()
-        elif event is last:
-            break
-        else:
-            found.append(event)
-    return found
-
-
-def after(first: Event, story: Story) -> list[Event]:
-    """What has happened since, in order."""
-    for index, event in enumerate(story.events):
-        if event is first:
-            return story.events[index + 1 :]
-    return []
+def lap(step: OptimizerStepped, story: Story) -> list[Event]:
+    """What happened since this optimizer's previous step, or since its construction."""
+    return story.between(previous(step, story) or story.built(step.optimizer), step)
 
 
 def later(one: Event, other: Event, story: Story) -> bool:
     """`one` happened after `other`."""
-    return any(event is one for event in after(other, story))
+    return story.position(one) > story.position(other)
 
 
 def may_touch(parameters: Parameters, others: Parameters) -> bool:
@@ -82,7 +63,7 @@ def stray_backward(step: OptimizerStepped, story: Story) -> tuple[BackwardRan, M
     """
     if not step.parameters.complete or story.escaped(step.optimizer) or story.gradients(step):
         return None
-    window = since(previous(step, story), step, story)
+    window = lap(step, story)
     if any(isinstance(event, GradientsSet) and may_touch(event.parameters, step.parameters) for event in window):
         return None
     passes = [event for event in window if isinstance(event, BackwardRan)]
@@ -103,16 +84,16 @@ def _steps_elsewhere(backward: BackwardRan, step: OptimizerStepped, story: Story
         isinstance(event, OptimizerStepped)
         and event.optimizer != step.optimizer
         and may_touch(event.parameters, backward.reaches)
-        for event in after(first, story)
+        for event in story.between(first, None)
     )
 
 
 def used_gradients_before(step: OptimizerStepped, story: Story) -> OptimizerStepped | None:
     """An earlier step of this optimizer that did train something; None: there is none for certain."""
-    for other in story.all(OptimizerStepped):
+    for other in story.steps(step.optimizer):
         if other is step:
             return None
-        if other.optimizer == step.optimizer and certain(other, given=step):
+        if certain(other, given=step):
             passes = [backward for backward in story.gradients(other) if certain(backward, given=other)]
             if any(backward.reaches.overlaps(step.parameters) for backward in passes):
                 return other

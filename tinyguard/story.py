@@ -18,6 +18,7 @@ from tinyguard.events import (
     OptimizerBuilt,
     OptimizerStepped,
     SchedulerBuilt,
+    SchedulerStepped,
 )
 
 E = TypeVar("E", bound=Event)
@@ -40,12 +41,16 @@ class Story:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self._of: defaultdict[type[Event], list[Event]] = defaultdict(list)
+        self._position: dict[int, int] = {}  # by id: the story keeps its events, so their ids are not reused
+        self._steps: defaultdict[int, list[OptimizerStepped]] = defaultdict(list)
+        self._scheduler_steps: defaultdict[int, list[SchedulerStepped]] = defaultdict(list)
         self._built: dict[int, Built] = {}
         self._names: defaultdict[int, list[str]] = defaultdict(list)
         self._mode: defaultdict[int, list[ModeSet]] = defaultdict(list)
         self._escaped: set[int] = set()
 
     def remember(self, event: Event) -> None:
+        self._position[id(event)] = len(self.events)
         self.events.append(event)
         self._of[type(event)].append(event)
         match event:
@@ -59,6 +64,10 @@ class Story:
             case ModeSet(model=model, models=children):
                 for number in (model, *children):
                     self._mode[number].append(event)
+            case OptimizerStepped(optimizer=number):
+                self._steps[number].append(event)
+            case SchedulerStepped(scheduler=number):
+                self._scheduler_steps[number].append(event)
             case Escaped(objects=objects):
                 self._escaped.update(objects)
 
@@ -69,6 +78,22 @@ class Story:
     def last(self, kind: type[E]) -> E | None:
         events = self._of[kind]
         return events[-1] if events else None  # type: ignore[return-value]
+
+    def position(self, event: Event) -> int:
+        """The place of this event in `events`."""
+        return self._position[id(event)]
+
+    def between(self, first: Event | None, last: Event | None) -> list[Event]:
+        """What happened after the one and before the other, in order; None: from the beginning, to the end."""
+        start = 0 if first is None else self.position(first) + 1
+        return self.events[start : None if last is None else self.position(last)]
+
+    def steps(self, optimizer: int) -> list[OptimizerStepped]:
+        """The steps of this optimizer so far, in order."""
+        return self._steps.get(optimizer, [])
+
+    def scheduler_steps(self, scheduler: int) -> list[SchedulerStepped]:
+        return self._scheduler_steps.get(scheduler, [])
 
     def built(self, number: int | None) -> Built | None:
         """The event of the object's construction; None when nobody saw it."""
@@ -94,15 +119,15 @@ class Story:
     def gradients(self, step: OptimizerStepped) -> list[BackwardRan]:
         """The backward passes whose gradients this step may use.
 
-        Those since this optimizer's previous step that reach one of its parameters (or may), less what was cleared
-        or used up by another optimizer on the same parameters in between.
+        Those since this optimizer's previous step (or its construction) that reach one of its parameters, or may,
+        less what was cleared in between.
         """
         found: list[BackwardRan] = []
         gone: frozenset[int] = frozenset()
-        before = iter(reversed(self.events))
-        if not any(event is step for event in before):  # leaves `before` at what came before the step
-            return found
-        for event in before:
+        built = self.built(step.optimizer)
+        start = self.position(built) if built is not None else 0
+        for index in range(self.position(step) - 1, start - 1, -1):
+            event = self.events[index]
             match event:
                 case OptimizerStepped(optimizer=step.optimizer) if certain(event, given=step):
                     break

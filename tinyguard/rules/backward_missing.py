@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, GradientsSet, LossComputed, OptimizerStepped, RunEnded
+from tinyguard.events import BackwardRan, Event, GradientsSet, LossComputed, ModelUse, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import judged, may_touch, previous, since
+from tinyguard.steps import judged, lap, may_touch
 from tinyguard.story import Story, certain
 
 
@@ -128,18 +128,20 @@ def _loss_without_gradient(step: OptimizerStepped, story: Story) -> LossComputed
     """The loss that this step was meant to lower, when nothing anywhere may give its optimizer a gradient."""
     if not step.parameters.complete or story.escaped(step.optimizer):
         return None
+    before = lap(step, story)
+    if any(isinstance(event, BackwardRan) for event in before):
+        # Gradients there are; that they go past this optimizer is for TNY501 and TNY502 to say.
+        return None
+    losses = [event for event in before if isinstance(event, LossComputed) and certain(event, given=step)]
+    meant = [loss for loss in losses if any(_would_train(use, step) for use in loss.models)]
+    if not meant or any(story.escaped(use.model) for loss in meant for use in loss.models):
+        return None
     if any(may_touch(backward.reaches, step.parameters) for backward in story.all(BackwardRan)):
         return None
     if any(may_touch(written.parameters, step.parameters) for written in story.all(GradientsSet)):
         return None
-    for event in reversed(since(previous(step, story), step, story)):
-        match event:
-            case BackwardRan():
-                # Gradients there are; that they go past this optimizer is for TNY501 and TNY502 to say.
-                return None
-            case LossComputed() if certain(event, given=step):
-                if any(story.escaped(use.model) for use in event.models):
-                    return None
-                if any(use.grad and use.parameters.overlaps(step.parameters) for use in event.models):
-                    return event
-    return None
+    return meant[-1]
+
+
+def _would_train(use: ModelUse, step: OptimizerStepped) -> bool:
+    return use.grad and use.parameters.overlaps(step.parameters)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tinyguard.events import Event, ModelUse, ModeSet, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import judged, since, stray_backward
+from tinyguard.steps import judged, stray_backward
 from tinyguard.story import Story, certain
 
 
@@ -354,7 +354,7 @@ def _stepped_in_eval_mode(step: OptimizerStepped, story: Story) -> list[ModelUse
 
 def _mode_before(step: OptimizerStepped, model: int, story: Story) -> ModeSet | None:
     """The last train() or eval() of the model before this step."""
-    for event in reversed(since(None, step, story)):
-        if isinstance(event, ModeSet) and model in (event.model, *event.models):
+    for event in reversed(story.all(ModeSet)):
+        if model in (event.model, *event.models) and story.position(event) < story.position(step):
             return event
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tinyguard.events import BackwardRan, Event, GradientsCleared, GradientsSet, OptimizerStepped
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import may_touch, previous, since
+from tinyguard.steps import lap, may_touch
 from tinyguard.story import Story, certain
 
 
@@ -129,7 +129,7 @@ for step in range(20):
         if not isinstance(event, OptimizerStepped) or not event.parameters.complete or story.escaped(event.optimizer):
             return
         cleared: GradientsCleared | None = None
-        for other in reversed(since(previous(event, story), event, story)):
+        for other in reversed(lap(event, story)):
             match other:
                 case GradientsSet() if may_touch(other.parameters, event.parameters):
                     return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tinyguard.events import BackwardRan, Event, GradientsCleared, GradientsSet, OptimizerStepped, Parameters
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import may_touch, previous, since
+from tinyguard.steps import may_touch, previous
 from tinyguard.story import Story, certain
 
 
@@ -162,7 +162,7 @@ optimizer.step()
             return
         if any(
             isinstance(other, GradientsCleared | GradientsSet) and may_touch(other.parameters, event.parameters)
-            for other in since(before, event, story)
+            for other in story.between(before, event)
         ):
             return
         old, new = _gradients(before, story), _gradients(event, story)

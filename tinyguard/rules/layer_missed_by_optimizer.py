@@ -16,7 +16,7 @@ from tinyguard.events import (
 )
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import judged, later
+from tinyguard.steps import judged, later, may_touch
 from tinyguard.story import Story, certain
 
 
@@ -134,16 +134,18 @@ for step in range(20):
 
 def _layer_left_out(use: ModelUse, backward: BackwardRan, built: OptimizerBuilt, story: Story) -> ModelBuilt | None:
     """A layer of the model that backward reaches, that no optimizer holds, and that is younger than this one."""
-    held = Parameters()
-    for built_ever in story.all(OptimizerBuilt):
-        held = held.union(built_ever.parameters)
-    for step in story.all(OptimizerStepped):
-        held = held.union(step.parameters)  # add_param_group may have come between
-    if not held.complete:
+    lost = (use.parameters.leaves & backward.reaches.leaves) - built.parameters.leaves
+    if not lost:
         return None
-    lost = (use.parameters.leaves & backward.reaches.leaves) - held.leaves
     for layer in story.all(ModelBuilt):
         inside = layer.parameters.complete and layer.parameters.leaves and layer.parameters.leaves <= lost
         if inside and certain(layer, given=backward) and later(layer, built, story):
-            return layer
+            return None if _held(layer.parameters, story) else layer
     return None
+
+
+def _held(parameters: Parameters, story: Story) -> bool:
+    """Some optimizer may hold one of these; add_param_group may have given it to one between its steps."""
+    return any(may_touch(built.parameters, parameters) for built in story.all(OptimizerBuilt)) or any(
+        may_touch(step.parameters, parameters) for step in story.all(OptimizerStepped)
+    )

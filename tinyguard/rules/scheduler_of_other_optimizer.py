@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tinyguard.events import Event, OptimizerStepped, RunEnded, SchedulerStepped
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import after, later, since
+from tinyguard.steps import later
 from tinyguard.story import Story, certain
 
 
@@ -22,6 +22,7 @@ class SchedulerOfOtherOptimizer(Rule):
     code = "TNY503"
     severity = Severity.ERROR
     on = (SchedulerStepped, RunEnded)
+    serves = ("D4",)
 
     bad = (
         """
@@ -187,8 +188,7 @@ def _judged(event: Event, story: Story) -> Iterator[SchedulerStepped]:
     """A scheduler's step is judged at its next one, the last one at the end."""
     match event:
         case SchedulerStepped():
-            before = [step for step in story.all(SchedulerStepped) if step.scheduler == event.scheduler]
-            yield from before[-2:-1]
+            yield from story.scheduler_steps(event.scheduler)[-2:-1]
         case RunEnded(complete=True):
             yield from {step.scheduler: step for step in story.all(SchedulerStepped)}.values()
 
@@ -197,16 +197,14 @@ def _optimizer_stepped_instead(step: SchedulerStepped, story: Story) -> Optimize
     """The step of another optimizer in this lap, when the scheduler's own steps in no lap of this loop, nor later."""
     if step.optimizer is None or story.escaped(step.optimizer) or story.escaped(step.scheduler):
         return None
-    every = [other for other in story.all(SchedulerStepped) if other.scheduler == step.scheduler]
-    first = next(index for index, other in enumerate(every) if (other.place, other.via) == (step.place, step.via))
+    every = story.scheduler_steps(step.scheduler)
     # Optimizers may take turns: what counts is the whole loop, from its first lap on.
+    first = next(index for index, other in enumerate(every) if (other.place, other.via) == (step.place, step.via))
     before = every[first - 1] if first else story.built(step.scheduler)
-    loop = [*since(before, step, story), *after(step, story)]
-    if any(isinstance(event, OptimizerStepped) and event.optimizer == step.optimizer for event in loop):
+    own = story.steps(step.optimizer)
+    if own and (before is None or story.position(own[-1]) > story.position(before)):
         return None
-    others = [
-        event
-        for event in since(before, step, story)
-        if isinstance(event, OptimizerStepped) and certain(event, given=step)
-    ]
-    return others[-1] if others and others[-1].parameters.complete else None
+    for event in reversed(story.between(before, step)):
+        if isinstance(event, OptimizerStepped) and certain(event, given=step):
+            return event if event.parameters.complete else None
+    return None

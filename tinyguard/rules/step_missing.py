@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from tinyguard.events import BackwardRan, Event, GradientsCleared, OptimizerBuilt, OptimizerStepped, RunEnded
+from tinyguard.events import (
+    BackwardRan,
+    Event,
+    GradientsCleared,
+    OptimizerBuilt,
+    OptimizerStepped,
+    Parameters,
+    RunEnded,
+)
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import may_touch, since
+from tinyguard.steps import may_touch
 from tinyguard.story import Story, certain
 
 
@@ -117,8 +125,11 @@ for step in range(20):
         laps: dict[object, list[BackwardRan]] = {}
         for backward in story.all(BackwardRan):
             laps.setdefault((backward.place, backward.via), []).append(backward)
+        stepped = _union(step.parameters for step in story.all(OptimizerStepped))
         for passes in laps.values():
-            built = _optimizer_at_rest(passes[-1], story) if len(passes) > 1 else None
+            if len(passes) == 1 or may_touch(stepped, passes[-1].reaches):
+                continue
+            built = _optimizer_at_rest(passes[-1], story)
             if built is not None:
                 name = story.name(built.optimizer, "optimizer")
                 yield self.finding(
@@ -130,13 +141,19 @@ for step in range(20):
                 )
 
 
+def _union(parts: Iterable[Parameters]) -> Parameters:
+    leaves, complete = set[int](), True
+    for part in parts:
+        leaves |= part.leaves
+        complete = complete and part.complete
+    return Parameters(frozenset(leaves), complete)
+
+
 def _optimizer_at_rest(backward: BackwardRan, story: Story) -> OptimizerBuilt | None:
-    """The optimizer of what this pass reached, when it is cleared and nobody ever steps it, or anything like it."""
+    """The optimizer that was built for what this pass reached and that is cleared, like one that is to step."""
     if any(story.escaped(use.model) for use in backward.models):
         return None
-    if any(may_touch(step.parameters, backward.reaches) for step in story.all(OptimizerStepped)):
-        return None
-    before = since(None, backward, story)
+    before = story.between(None, backward)
     if not any(isinstance(event, GradientsCleared) and event.parameters.overlaps(backward.reaches) for event in before):
         return None
     for event in reversed(before):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, ModelUse, ModeSet, PassEnded
+from tinyguard.events import BackwardRan, Event, ModelBuilt, ModelUse, ModeSet, PassEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story, certain, possible
@@ -157,6 +157,8 @@ def _forgotten(use: ModelUse, event: PassEnded, story: Story) -> bool:
         match before:
             case ModeSet() if use.model in (before.model, *before.models) and possible(before, given=event):
                 return False
+            case ModelBuilt() if before.model == use.model:
+                break
             case BackwardRan() if certain(before, given=event) and before.reaches.overlaps(use.parameters):
                 return True
     # Neither trained nor set: a look at an untrained model, unless it came with its weights.
