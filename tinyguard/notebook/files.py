@@ -38,6 +38,8 @@ def unreadable(path: str, error: Exception) -> str:
             return f"is a broken link to {os.readlink(path)}; restore its target"
         case FileNotFoundError():
             return "does not exist; name a notebook, a script or a folder"
+        case IsADirectoryError():
+            return "is a folder; name a notebook or a script"
         case PermissionError():
             return "may not be read: permission denied"
         case OSError():

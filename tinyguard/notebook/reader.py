@@ -12,7 +12,7 @@ from tinyguard.notebook.syntax import parse
 _PYTHONS = ("python", "ipython", "pyspark", "pypy", "micropython", "sage")
 _FOREIGN_KERNELS = (  # the names that their kernels are installed under, up to a version
     "almond bash csharp cling deno evcxr fsharp go gophernotes haskell ihaskell ijava ijulia ir iruby java javascript "
-    "julia kotlin lua matlab node octave perl powershell r ruby rust sas scala spark sparkkernel sparkr spylon sql "
+    "julia kotlin lua matlab net node octave perl powershell r ruby rust sas scala spark sparkkernel sparkr spylon sql "
     "stata swift tslab typescript wolframlanguage xcpp xr xsql zsh"
 )
 _LARGEST_COUNT = 10**9  # a larger one was never given by a kernel

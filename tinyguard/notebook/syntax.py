@@ -13,6 +13,9 @@ _PYTHON_2 = (  # what Python 3 says of it
     "leading zeros in decimal integer literals are not permitted",
 )
 
+# A cell that begins so needs no try ("In [3]: x = 1" is an annotated assignment, but was meant as a prompt).
+_NO_PYTHON = ("%", "!", "In [")
+
 # A cell of one such word, and perhaps options, means the command although it happens to be Python: `ls -l`.
 _COMMANDS = frozenset(
     ("cat", "cd", "clear", "hist", "history", "lf", "lk", "ll", "ls", "lsmagic", "pwd", "who", "whos")
@@ -41,7 +44,7 @@ def parse(source: str) -> Parsed:
 
     Warnings of the compiler (invalid escapes) are the caller's to silence.
     """
-    if source[:1] not in ("%", "!"):  # these need no try
+    if not source.startswith(_NO_PYTHON):
         tree = python(source)
         if not isinstance(tree, Fault):
             if len(tree.body) == 1 and _is_command(source):

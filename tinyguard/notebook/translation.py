@@ -13,7 +13,7 @@ from tinyguard.notebook.syntax import Fault, Parsed, python
 _FIRST_PROMPT = re.compile(r"(?:>>>|In \[\d+\]:)(?: |$)")
 _PROMPT = re.compile(r"(?:>>>|\.\.\.|In \[\d+\]:|   +\.\.\.+:)(?: |$)")
 _HELP = re.compile(r"(?:%{0,2}(?!\d)[\w*]+(?:\.(?!\d)[\w*]+|\[-?\d+\])*)\?\??\s*\Z")
-_CELL_MAGIC = re.compile(r"%%[ \t]*([\w.!]+)(.*)")
+_CELL_MAGIC = re.compile(r"%%[ \t]*([\w.!]+)[ \t]*(.*)")
 _LINE_MAGIC = re.compile(r"%{0,2}[ \t]*([A-Za-z_]\w*)[ \t]*")
 _FIRST_WORD = re.compile(r"[ \t]*([a-z_]\w*)(?![ \t]*[=(\[:,])(?=\s|\Z)")
 
@@ -66,8 +66,9 @@ class Translation:
                 self.written_to = magics.written_file(name, rest)
                 return False
             self.unknown_magic = self.unknown_magic or name not in magics.PYTHON_CELLS
-            # What follows %%timeit is a setup statement.
-            self.lines[number - 1] = self._after_magic(name, rest, magic.start(2), number) if name == "timeit" else ""
+            # A statement may follow at once: the setup of %%timeit, or all there is.
+            known = name in magics.PYTHON_LINES
+            self.lines[number - 1] = self._after_magic(name, rest, magic.start(2), number) if known else ""
         return True
 
     def _python(self) -> str:
