@@ -124,7 +124,8 @@ class Definition(Record):
 class NameRead(Event):
     """A cell reads a name that differs between the recorded order and Restart & Run All; place is the read.
 
-    One cause is told once: `also` are the other names of which the same is true for the same two cells.
+    One cause is told once: `also` are further names, `readers` further cells that read them, `definitions` further
+    definitions of which the same is true.
     """
 
     name: str
@@ -134,7 +135,8 @@ class NameRead(Event):
     deleted: Place | None = None  # a `del` above that takes the name away
     count: int | None = None  # execution count of the cell that reads it
     also: tuple[str, ...] = ()
-    cells: tuple[Place, ...] = ()  # further cells that read these names, with the same difference
+    readers: tuple[Definition, ...] = ()
+    definitions: tuple[Definition, ...] = ()
     builtin: bool = False
 
 
@@ -158,6 +160,20 @@ class CellRepeated(Event):
     source: Definition  # the cell that gave it its input, and was not run in between
     consumer: Place  # a cell below that had used the result before
     consumer_count: int
+
+
+class CountsUnsorted(Event):
+    """A cell ran after one that stands below it; place is the cell above. As far as names tell, nothing differs."""
+
+    count: int
+    below: Definition  # the next executed cell, and its count
+
+
+class CellPassedOver(Event):
+    """A cell was not run, cells below it were. As far as names tell, nobody needed it; place is the cell."""
+
+    cells: tuple[Place, ...] = ()  # further ones, when they are many
+    below: Definition  # the next executed cell, and its count
 
 
 class KernelRestarted(Event):

@@ -47,6 +47,7 @@ class Story:
         self._built: dict[int, Built] = {}
         self._names: defaultdict[int, list[str]] = defaultdict(list)
         self._mode: defaultdict[int, list[ModeSet]] = defaultdict(list)
+        self._local_names: defaultdict[int, list[str]] = defaultdict(list)
         self._escaped: set[int] = set()
 
     def remember(self, event: Event) -> None:
@@ -58,9 +59,10 @@ class Story:
                 self._built[number] = event
             case LoaderBuilt(loader=number) | DatasetBuilt(dataset=number):
                 self._built[number] = event
-            case NameBound(name=name, object=number):
-                if name not in self._names[number]:
-                    self._names[number].append(name)
+            case NameBound(name=name, object=number, local=local):
+                names = (self._local_names if local else self._names)[number]
+                if name not in names:
+                    names.append(name)
             case ModeSet(model=model, models=children):
                 for number in (model, *children):
                     self._mode[number].append(event)
@@ -100,12 +102,12 @@ class Story:
         return self._built.get(number) if number is not None else None
 
     def name(self, number: int | None, default: str = "it") -> str:
-        """What the user calls the object: the first name of the notebook that was bound to it."""
-        names = self._names.get(number) if number is not None else None
+        """What the user calls the object: the first name of the notebook (else of a function) that was bound to it."""
+        names = self.names(number) if number is not None else ()
         return names[0] if names else default
 
     def names(self, number: int) -> tuple[str, ...]:
-        return tuple(self._names.get(number, ()))
+        return (*self._names.get(number, ()), *self._local_names.get(number, ()))
 
     def mode_set(self, model: int) -> ModeSet | None:
         """The last train() or eval() of this model."""

@@ -1,0 +1,500 @@
+"""Static witness: Python's own functions, and the methods of its containers and texts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from tinyguard.program.assignment import set_attribute
+from tinyguard.program.expressions import BUILTINS, any_of, collected, condition_of, merge, note_kept, truth
+from tinyguard.program.machine import CALL, KNOWN, Call, Machine, place_of
+from tinyguard.program.tensors import combined_tensors
+from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
+from tinyguard.program.torch_data import draw
+from tinyguard.program.torch_modules import call_method_of_model
+from tinyguard.program.torch_training import METHODS_OF as TRAINING_METHODS
+from tinyguard.program.values import (
+    CONSTANT,
+    MISSING,
+    Bound,
+    Class,
+    Dict,
+    Function,
+    Generator,
+    Instance,
+    Iteration,
+    Known,
+    Leaves,
+    List,
+    Loader,
+    Method,
+    Model,
+    Object,
+    Range,
+    Super,
+    Tensor,
+    Tuple,
+    Unknown,
+)
+
+MAX_TEXT = 10_000  # characters
+
+
+def _builtin(*names: str) -> Callable[[Callable[[Machine, Call], Any]], Callable[[Machine, Call], Any]]:
+    def register(handler: Callable[[Machine, Call], Any]) -> Callable[[Machine, Call], Any]:
+        for name in names:
+            KNOWN[f"builtins.{name}"] = handler
+            BUILTINS[name] = Known(f"builtins.{name}")
+        return handler
+
+    return register
+
+
+@_builtin(
+    "print", "display", "repr", "id", "hash", "format", "input", "open", "vars", "dir", "globals", "locals", "exec"
+)
+@_builtin("eval", "compile", "help", "issubclass", "callable", "bytes", "bytearray", "memoryview", "ord", "chr", "bin")
+@_builtin(
+    "hex", "oct", "divmod", "complex", "object", "get_ipython", "exit", "quit", "breakpoint", "delattr", "__import__"
+)
+def data(machine: Machine, call: Call) -> Any:
+    """Reads its arguments, keeps none of them, gives data."""
+    return Unknown()
+
+
+@_builtin("len")
+def length(machine: Machine, call: Call) -> Any:
+    match call.argument(0):
+        case Tuple(items=items):
+            return len(items)
+        case List() as value if value.exact:
+            return len(value.items)
+        case Dict() as value if value.exact:
+            return len(value.fields)
+        case str() | bytes() as value:
+            return len(value)
+        case Instance() as value if value.cls and (method := value.cls.find("__len__")) is not MISSING:
+            return machine.call(Bound(method, value), Call([], {}, call.node, call.frame))
+        case Object() as value:
+            return Unknown(("len", value.number))
+    return Unknown()
+
+
+@_builtin("range")
+def range_(machine: Machine, call: Call) -> Any:
+    start, stop = (0, call.argument(0)) if len(call.args) == 1 else (call.argument(0), call.argument(1))
+    if len(call.args) > 2 and call.args[2] != 1:
+        step = call.args[2]
+        if all(isinstance(value, int) for value in (start, stop, step)) and step:
+            values = range(start, stop, step)
+            return Tuple(tuple(values)) if len(values) <= 4 else Range(start, Unknown())
+        return Range(start if isinstance(start, int) else Unknown(), Unknown())
+    value = Range(start, stop)
+    if isinstance(call.node, ast.Call) and call.node.args:
+        value.stop_node = call.node.args[-1 if len(call.args) > 1 else 0]
+    return value
+
+
+@_builtin("enumerate")
+def enumerate_(machine: Machine, call: Call) -> Any:
+    start = call.argument(1, "start", 0)
+
+    def pair(parts: tuple[Any, ...], lap: int | None) -> Any:
+        index = start + lap if lap is not None and isinstance(start, int) else Unknown()
+        return Tuple((index, parts[0]))
+
+    return Iteration((call.argument(0, "iterable"),), pair)
+
+
+@_builtin("zip")
+def zip_(machine: Machine, call: Call) -> Any:
+    return Iteration(tuple(call.args), lambda parts, lap: Tuple(parts)) if call.args else Unknown()
+
+
+@_builtin("map")
+def map_(machine: Machine, call: Call) -> Any:
+    function = call.argument(0)
+
+    def applied(parts: tuple[Any, ...], lap: int | None) -> Any:
+        return machine.call(function, Call(list(parts), {}, call.node, call.frame))
+
+    return Iteration(tuple(call.args[1:]), applied) if len(call.args) > 1 else Unknown()
+
+
+@_builtin("filter")
+def filter_(machine: Machine, call: Call) -> Any:
+    value = call.argument(1)
+    if isinstance(value, Leaves):  # filter(lambda p: p.requires_grad, model.parameters())
+        thawed = frozenset(leaf for leaf in value.parameters.leaves if machine.frozen.get(leaf) is not True)
+        return Leaves(value.parameters._replace(leaves=thawed), value.model)
+    return Iteration((value,), lambda parts, lap: parts[0])
+
+
+@_builtin("iter", "reversed", "sorted", "aiter")
+def same_items(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    if isinstance(value, (List, Tuple)) and call.path != "builtins.iter":
+        if all(isinstance(item, (int, float)) for item in value.items) or all(isinstance(i, str) for i in value.items):
+            reverse = call.path == "builtins.reversed"
+            items = tuple(reversed(value.items)) if reverse else tuple(sorted(value.items))
+            return List(machine.new_number(), {"items": items, "exact": not isinstance(value, List) or value.exact})
+    return value
+
+
+@_builtin("next", "anext")
+def next_(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    if isinstance(value, Generator):
+        items, _ = collected(machine, value, call.frame)
+        return any_of(machine, tuple(items)) if items else Unknown(graph=True)
+    if isinstance(value, Leaves):
+        return value
+    if isinstance(value, (Loader, Iteration)):
+        return draw(machine, value)
+    if isinstance(value, (List, Tuple)) and value.items:
+        return value.items[0]
+    if isinstance(value, Instance) and value.cls:
+        for name in ("__next__", "__iter__"):
+            method = value.cls.find(name)
+            if method is not MISSING:
+                result = machine.call(Bound(method, value), Call([], {}, call.node, call.frame))
+                if name == "__next__":
+                    return result
+                return next_(machine, Call([result], {}, call.node, call.frame)) if result is not value else Unknown()
+    return Unknown(graph=isinstance(value, Unknown) and value.graph)
+
+
+@_builtin("list", "tuple", "set", "frozenset")
+def sequence(machine: Machine, call: Call) -> Any:
+    if not call.args:
+        return Tuple(()) if call.path == "builtins.tuple" else List(machine.new_number(), {"items": (), "exact": True})
+    value = call.args[0]
+    if isinstance(value, Leaves):
+        return value
+    items, exact = collected(machine, value, call.frame)
+    if call.path == "builtins.tuple" and exact:
+        return Tuple(tuple(items))
+    return List(machine.new_number(), {"items": tuple(items), "exact": exact})
+
+
+@_builtin("dict")
+def dict_(machine: Machine, call: Call) -> Any:
+    result = Dict(machine.new_number())
+    for value in call.args:
+        if isinstance(value, Dict):
+            merge(result, value)
+        else:
+            items, exact = collected(machine, value, call.frame)
+            for item in items:
+                if isinstance(item, Tuple) and len(item.items) == 2 and isinstance(item.items[0], CONSTANT):
+                    result.fields[item.items[0]] = item.items[1]
+                else:
+                    exact = False
+            result.state["exact"] = result.exact and exact
+    result.fields.update(call.kwargs)
+    if isinstance(call.node, ast.Call):
+        for keyword in call.node.keywords:
+            if keyword.arg is not None:
+                result.written[keyword.arg] = place_of(call.frame.source, keyword.value)
+    if call.open:
+        result.state["exact"] = False
+    return result
+
+
+@_builtin("isinstance")
+def isinstance_(machine: Machine, call: Call) -> Any:
+    value, kind = call.argument(0), call.argument(1)
+    names = {item.name for item in (kind.items if isinstance(kind, Tuple) else (kind,)) if isinstance(item, Known)}
+    for known, python in (("tuple", Tuple), ("list", List), ("dict", Dict), ("Tensor", Tensor)):
+        if isinstance(value, python) and known in names:
+            return True
+        if names == {known} and isinstance(value, (Tuple, List, Dict, Tensor, *CONSTANT)):
+            return isinstance(value, python)
+    for known, types in (("str", str), ("int", int), ("float", float), ("bool", bool)):
+        if isinstance(value, CONSTANT) and names == {known}:
+            return isinstance(value, types)
+    if isinstance(kind, Class) and isinstance(value, (Instance, Model)) and value.cls is not None:
+        return kind in list(value.cls.lineage())
+    if isinstance(value, Model) and value.layer is not None and names and not value.layer.opaque:
+        return None if "Module" in names else value.kind in names
+    return Unknown(("isinstance", id(value), tuple(sorted(names))))
+
+
+@_builtin("getattr")
+def getattr_(machine: Machine, call: Call) -> Any:
+    owner, name = call.argument(0), call.argument(1)
+    if isinstance(name, str):
+        return machine.attribute(owner, name)
+    if isinstance(owner, Known):
+        return Known(f"{owner.path}.{ANY_OF.get(owner.path, '_unknown')}")
+    return Unknown(graph=True)
+
+
+ANY_OF = {
+    "torch.optim": "Optimizer",
+    "torchvision.models": "unknown_network",
+    "torch.optim.lr_scheduler": "LRScheduler",
+}
+
+
+@_builtin("setattr")
+def setattr_(machine: Machine, call: Call) -> Any:
+    if isinstance(call.argument(1), str):
+        set_attribute(machine, call.argument(0), call.args[1], call.argument(2))
+    return None
+
+
+@_builtin("hasattr")
+def hasattr_(machine: Machine, call: Call) -> Any:
+    owner, name = call.argument(0), call.argument(1)
+    if isinstance(owner, (Instance, Model)) and isinstance(name, str):
+        if name in owner.fields or (owner.cls is not None and owner.cls.find(name) is not MISSING):
+            return True
+    return Unknown(("hasattr", id(owner), name if isinstance(name, str) else 0))
+
+
+@_builtin("type")
+def type_(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    return value.cls if isinstance(value, (Instance, Model)) and value.cls is not None else Unknown()
+
+
+@_builtin("super")
+def super_(machine: Machine, call: Call) -> Any:
+    for frame in reversed(machine.stack):
+        function = frame.function
+        if isinstance(function, Function) and function.owner is not None and function.node is not None:
+            arguments = [*function.node.args.posonlyargs, *function.node.args.args]
+            owner = frame.names.get(arguments[0].arg) if arguments else None
+            after = call.args[0] if call.args and isinstance(call.args[0], Class) else function.owner
+            return Super(after, owner) if isinstance(owner, (Instance, Model, Class)) else Unknown()
+    return Unknown()
+
+
+@_builtin("sum", "max", "min", "abs", "round", "any", "all", "pow")
+def arithmetic(machine: Machine, call: Call) -> Any:
+    values = call.args
+    if len(values) == 1 and not isinstance(values[0], (*CONSTANT, Tensor)):
+        items, exact = collected(machine, values[0], call.frame)
+        if exact and call.path in ("builtins.any", "builtins.all"):
+            answers = [truth(machine, item) for item in items]
+            decisive = call.path == "builtins.any"
+            return decisive if decisive in answers else (Unknown() if None in answers else not decisive)
+        values = items if exact or any(isinstance(item, Tensor) for item in items) else []
+    if any(isinstance(value, (Tensor, Leaves)) for value in values):
+        return combined_tensors(machine, *values)
+    if values and all(isinstance(value, (int, float)) for value in values):
+        function = {"builtins.max": max, "builtins.min": min, "builtins.sum": lambda *x: sum(x)}.get(call.path)
+        if function is not None:
+            return function(*values)
+    return Unknown()
+
+
+@_builtin("int", "float", "str", "bool")
+def conversion(machine: Machine, call: Call) -> Any:
+    value = call.argument(0, default="" if call.path == "builtins.str" else 0)
+    kind = {"builtins.int": int, "builtins.float": float, "builtins.str": str, "builtins.bool": bool}[call.path]
+    if kind is bool and (known := truth(machine, value)) is not None:
+        return known
+    if isinstance(value, int) and kind is int:
+        return value
+    if isinstance(value, (int, float, str)) and len(call.args) <= 1:
+        try:
+            return kind(value)
+        except (ValueError, OverflowError):
+            return Unknown()
+    if isinstance(value, Unknown):
+        return Unknown(condition_of(value)[0] if kind is bool else None)
+    return Unknown()
+
+
+@_builtin("property", "staticmethod", "classmethod")
+def descriptor(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    if isinstance(value, Function):
+        value.kind = call.path.rpartition(".")[2]
+    return value
+
+
+for _name in ("True", "False", "None", "NotImplemented", "__name__", "__file__", "__doc__"):
+    BUILTINS[_name] = {"__name__": "__main__"}.get(_name, Unknown(("name", _name)))
+for _name in ("slice", "BaseException", "Exception", "ValueError", "KeyboardInterrupt", "StopIteration", "TypeError"):
+    _builtin(_name)(data)
+
+# --- methods ----------------------------------------------------------------------------------------------------------
+
+
+def call_method(machine: Machine, method: Method, call: Call) -> Any:
+    owner = method.owner
+    if isinstance(owner, Super):
+        owner = owner.owner
+        if isinstance(owner, Class):
+            return Unknown(graph=True)
+    if isinstance(owner, Model):
+        return call_method_of_model(machine, owner, method.name, call)
+    handler: Any = METHODS.get(type(owner))
+    if handler is not None:
+        return handler(machine, owner, method.name, call)
+    if isinstance(owner, Instance):
+        return Unknown(graph=True) if owner.cls is None or _foreign(owner.cls) else Unknown()
+    return Unknown()
+
+
+def _foreign(cls: Class) -> bool:
+    return any(isinstance(base, (Known, Unknown)) for base in cls.lineage())
+
+
+def call_method_of_list(machine: Machine, owner: List, name: str, call: Call) -> Any:
+    write = machine.heap.write
+    match name:
+        case "append" | "add":
+            value = call.argument(0)
+            if isinstance(value, Tensor):
+                for kept in owner.items[-1:]:
+                    note_kept(machine, kept, value, _receiver(call), name)
+            write(owner.fields, "items", (*owner.items, value))
+        case "extend" | "update":
+            items, exact = collected(machine, call.argument(0), call.frame)
+            write(owner.fields, "items", (*owner.items, *items))
+            write(owner.fields, "exact", owner.exact and exact)
+        case "insert":
+            index = call.argument(0)
+            if isinstance(index, int) and owner.exact:
+                items = list(owner.items)
+                items.insert(index, call.argument(1))
+                write(owner.fields, "items", tuple(items))
+            else:
+                write(owner.fields, "items", (*owner.items, call.argument(1)))
+        case "pop":
+            index = call.argument(0, default=-1)
+            if owner.exact and isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
+                items = list(owner.items)
+                value = items.pop(index)
+                write(owner.fields, "items", tuple(items))
+                return value
+            return any_of(machine, owner.items)
+        case "clear":
+            write(owner.fields, "items", ())
+        case "reverse":
+            write(owner.fields, "items", tuple(reversed(owner.items)))
+        case "copy":
+            return List(machine.new_number(), dict(owner.fields))
+        case "index" | "count":
+            return Unknown()
+        case "sort" | "remove" | "discard":
+            write(owner.fields, "exact", False)
+    return None
+
+
+def _receiver(call: Call) -> str:
+    """What a method is called on, as the user wrote it."""
+    node = call.node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return ast.unparse(node.func.value)
+    return "it"
+
+
+def call_method_of_tuple(machine: Machine, owner: Tuple, name: str, call: Call) -> Any:
+    return Unknown()
+
+
+def call_method_of_dict(machine: Machine, owner: Dict, name: str, call: Call) -> Any:
+    key = call.argument(0)
+    match name:
+        case "get" | "pop" | "setdefault":
+            owner.read.add(key if isinstance(key, CONSTANT) else ...)
+            if isinstance(key, CONSTANT) and key in owner.fields:
+                value = owner.fields[key]
+                if name == "pop":
+                    machine.heap.write(owner.fields, key, MISSING)
+                return value
+            default = call.argument(1)
+            if name == "setdefault" and isinstance(key, CONSTANT):
+                machine.heap.write(owner.fields, key, default)
+            return default if owner.exact and isinstance(key, CONSTANT) else Unknown(graph=True)
+        case "items":
+            owner.read.add(...)
+            pairs = tuple(Tuple((key, value)) for key, value in owner.fields.items())
+            return List(machine.new_number(), {"items": pairs, "exact": owner.exact})
+        case "keys" | "values":
+            owner.read.add(...)
+            items = tuple(owner.fields) if name == "keys" else tuple(owner.fields.values())
+            return List(machine.new_number(), {"items": items, "exact": owner.exact})
+        case "update":
+            other = call.argument(0)
+            entries = {**(other.fields if isinstance(other, Dict) else {}), **call.kwargs}
+            for entry_key, value in entries.items():
+                machine.heap.write(owner.fields, entry_key, value)
+            if call.args and not (isinstance(other, Dict) and other.exact):
+                machine.heap.write(owner.state, "exact", False)
+        case "copy":
+            twin = Dict(machine.new_number(), dict(owner.fields))
+            twin.state, twin.read, twin.written = dict(owner.state), owner.read, owner.written
+            return twin
+        case "to":  # a batch of texts
+            return owner
+        case "clear":
+            for entry in list(owner.fields):
+                machine.heap.write(owner.fields, entry, MISSING)
+    return None
+
+
+_TEXT_METHODS = frozenset(
+    """
+    lower upper strip lstrip rstrip replace split rsplit startswith endswith join format title capitalize
+    partition rpartition removeprefix removesuffix zfill find count isdigit splitlines encode casefold
+    swapcase index
+""".split()
+)
+
+
+def call_method_of_text(machine: Machine, owner: str, name: str, call: Call) -> Any:
+    if name == "join" and call.args and isinstance(call.args[0], (List, Tuple)):
+        items = call.args[0].items
+        return owner.join(items) if all(isinstance(item, str) for item in items) else Unknown()
+    if name in ("joinpath", "resolve", "expanduser", "absolute", "as_posix"):
+        parts = [part if isinstance(part, str) else "*" for part in call.args]
+        return "/".join([owner.rstrip("/"), *parts]) if parts else owner
+    plain = all(isinstance(value, CONSTANT) for value in call.values())
+    if name not in _TEXT_METHODS or not plain or call.open or len(owner) > MAX_TEXT:
+        return Unknown()
+    try:
+        value = getattr(owner, name)(*call.args, **call.kwargs)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return Unknown()
+    if isinstance(value, (list, tuple)):
+        return List(machine.new_number(), {"items": tuple(value), "exact": True})
+    return value if not isinstance(value, str) or len(value) <= MAX_TEXT else Unknown()
+
+
+def call_method_of_generator(machine: Machine, owner: Generator, name: str, call: Call) -> Any:
+    return next_(machine, Call([owner], {}, call.node, call.frame)) if name in ("__next__", "send") else Unknown()
+
+
+def call_method_of_iteration(machine: Machine, owner: Iteration, name: str, call: Call) -> Any:
+    if name in ("next", "__next__"):
+        return draw(machine, owner)
+    return owner if name == "__iter__" else Unknown()
+
+
+def call_method_of_unknown(machine: Machine, owner: Unknown, name: str, call: Call) -> Any:
+    if name in ("backward", "step", "zero_grad"):
+        return TRAINING_METHODS[Unknown](machine, owner, name, call)
+    if name == "parameters":
+        return Unknown(graph=True)
+    return Unknown((name, owner.key), graph=owner.graph)
+
+
+METHODS: dict[type, Any] = {
+    **TRAINING_METHODS,
+    **DATA_METHODS,
+    List: call_method_of_list,
+    Tuple: call_method_of_tuple,
+    Dict: call_method_of_dict,
+    str: call_method_of_text,
+    Generator: call_method_of_generator,
+    Iteration: call_method_of_iteration,
+    Unknown: call_method_of_unknown,
+}
+CALL[Method] = call_method

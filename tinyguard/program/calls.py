@@ -1,0 +1,217 @@
+"""Static witness: calling what the user wrote, functions and classes."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from tinyguard.events import Escaped
+from tinyguard.program.machine import (
+    CALL,
+    DEPTH_LIMIT,
+    KNOWN,
+    MAKERS,
+    PACKAGES,
+    RECURSION_LIMIT,
+    Call,
+    Frame,
+    Machine,
+    tracked,
+)
+from tinyguard.program.values import (
+    CONSTANT,
+    MISSING,
+    Bound,
+    Class,
+    Dict,
+    Function,
+    Generator,
+    Instance,
+    Known,
+    List,
+    Method,
+    Partial,
+    Tuple,
+    Unknown,
+)
+
+
+def call_function(machine: Machine, function: Function, call: Call) -> Any:
+    active = sum(frame.function is not None and frame.function.node is function.node for frame in _functions(machine))
+    if len(machine.stack) > DEPTH_LIMIT or active >= RECURSION_LIMIT:
+        return Unknown(graph=True)
+    frame = Frame(function.source, parent=function.closure, function=function)
+    _bind_arguments(machine, function, call, frame)
+    if function.generator:
+        return Generator(function, frame)
+    facts = machine.keep_facts()
+    before = machine.modes["grad"]
+    if function.no_grad is not None:
+        machine.heap.write(machine.modes, "grad", function.no_grad)
+    machine.stack.append(frame)
+    try:
+        if isinstance(function.node, ast.Lambda):
+            frame.at = function.node.body
+            return machine.evaluate(function.node.body, frame)
+        machine.run(function.node.body, frame)
+    finally:
+        machine.stack.pop()
+        machine.restore_facts(facts)
+        if function.no_grad is not None:
+            machine.heap.write(machine.modes, "grad", before)
+    return _result(machine, frame)
+
+
+def _functions(machine: Machine) -> list[Frame]:
+    return [frame for frame in machine.stack if isinstance(frame.function, Function)]
+
+
+def _result(machine: Machine, frame: Frame) -> Any:
+    if not frame.returned:
+        return None
+    value = frame.returned[-1]
+    for other in reversed(frame.returned[:-1]):
+        value = machine.heap.joined(value, other, {})
+    return value
+
+
+def _bind_arguments(machine: Machine, function: Function, call: Call, frame: Frame) -> None:
+    node = function.node.args
+    positional = [argument.arg for argument in (*node.posonlyargs, *node.args)]
+    names = frame.names
+    names.update(function.defaults)
+    names.update(zip(positional, call.args, strict=False))
+    if node.vararg is not None:
+        names[node.vararg.arg] = Tuple(tuple(call.args[len(positional) :]))
+    keyword_only = [argument.arg for argument in node.kwonlyargs]
+    rest = {}
+    for name, value in call.kwargs.items():
+        if name in positional or name in keyword_only:
+            names[name] = value
+        else:
+            rest[name] = value
+    if node.kwarg is not None:
+        extra = Dict(machine.new_number(), rest)
+        extra.state["exact"] = not call.open
+        names[node.kwarg.arg] = extra
+    for name in (*positional, *keyword_only):
+        if name not in names:
+            names[name] = Unknown(graph=True)
+    if isinstance(call.node, ast.Call) and not call.frame.source.pretend:
+        machine.note_constants(function.name, positional, call)
+
+
+def call_bound(machine: Machine, bound: Bound, call: Call) -> Any:
+    shifted = Call([bound.owner, *call.args], call.kwargs, call.node, call.frame, open=call.open)
+    return call_function(machine, bound.function, shifted)
+
+
+def call_partial(machine: Machine, partial: Partial, call: Call) -> Any:
+    args = [*partial.args, *call.args]
+    return machine.call(partial.function, Call(args, {**partial.kwargs, **call.kwargs}, call.node, call.frame))
+
+
+def call_instance(machine: Machine, instance: Instance, call: Call) -> Any:
+    method = instance.cls.find("__call__") if instance.cls else MISSING
+    if isinstance(method, Function):
+        return call_bound(machine, Bound(method, instance), call)
+    escape(machine, call, "an object whose class cannot be read")
+    return Unknown(graph=True)
+
+
+def call_class(machine: Machine, cls: Class, call: Call) -> Any:
+    for base in cls.lineage():
+        if isinstance(base, Unknown) and cls.find("forward") is not MISSING:
+            return MAKERS["torch.nn.Module"](machine, cls, call)
+        maker = MAKERS.get(base.path) if isinstance(base, Known) else None
+        if maker is not None:
+            return maker(machine, cls, call)
+    return made_instance(machine, cls, call)
+
+
+def made_instance(machine: Machine, cls: Class, call: Call) -> Instance:
+    instance = Instance(machine.new_number(), cls, built=machine.place())
+    initialise(machine, cls, instance, call)
+    return instance
+
+
+def initialise(machine: Machine, cls: Class, instance: Any, call: Call) -> None:
+    """Run the constructor of the user's class, or what @dataclass makes for it."""
+    method = cls.find("__init__")
+    if isinstance(method, Function):
+        call_bound(machine, Bound(method, instance), call)
+        return
+    annotated = [name for base in reversed(list(cls.lineage())) if isinstance(base, Class) for name in _fields(base)]
+    if annotated:
+        names = list(dict.fromkeys(annotated))
+        instance.fields.update(zip(names, call.args, strict=False))
+        instance.fields.update((name, value) for name, value in call.kwargs.items() if name in names)
+        if isinstance(call.node, ast.Call) and not call.frame.source.pretend:
+            machine.note_constants(cls.name, names, call)
+        after = cls.find("__post_init__")
+        if isinstance(after, Function):
+            call_bound(machine, Bound(after, instance), Call([], {}, call.node, call.frame))
+
+
+def _fields(cls: Class) -> tuple[str, ...]:
+    named_tuple = any(isinstance(base, Known) and base.name in ("NamedTuple", "BaseModel") for base in cls.bases)
+    return cls.fields.get("__annotated__", ()) if cls.dataclass or named_tuple else ()
+
+
+def call_unknown(machine: Machine, unknown: Unknown, call: Call) -> Any:
+    if unknown.graph:
+        escape(machine, call, "code that cannot be read")
+    return Unknown(graph=unknown.graph)
+
+
+def call_known(machine: Machine, known: Known, call: Call) -> Any:
+    call.path = known.path
+    handler = KNOWN.get(known.path)
+    if handler is None:
+        package = PACKAGES.get(known.path.partition(".")[0])
+        handler = package(known.path) if package is not None else None
+    if handler is not None:
+        return handler(machine, call)
+    escape(machine, call, known.path)
+    return Unknown(graph=True)
+
+
+def escape(machine: Machine, call: Call, to: str) -> None:
+    """Objects that go into code nobody can read: from then on much can happen to them unseen."""
+    numbers: dict[int, None] = {}
+    for value in call.values():
+        _find_tracked(machine, value, numbers, 3)
+    if numbers:
+        machine.emit(Escaped, objects=tuple(numbers), to=to)
+
+
+def _find_tracked(machine: Machine, value: Any, found: dict[int, None], depth: int) -> None:
+    if tracked(value):
+        found[value.number] = None
+        if "training" in value.fields and value.fields["training"] is not None:
+            # An unread function may well have called train() or eval().
+            machine.heap.write(value.fields, "training", Unknown())
+    if depth == 0 or isinstance(value, CONSTANT):
+        return
+    if isinstance(value, (Tuple, List)):
+        for item in value.items[:12]:
+            _find_tracked(machine, item, found, depth - 1)
+    elif isinstance(value, (Dict, Instance)):
+        value.read.add(...)
+        for item in value.fields.values():
+            _find_tracked(machine, item, found, depth - 1)
+    elif isinstance(value, (Bound, Method)):
+        _find_tracked(machine, value.owner, found, depth - 1)
+
+
+CALL.update(
+    {
+        Function: call_function,
+        Bound: call_bound,
+        Partial: call_partial,
+        Instance: call_instance,
+        Class: call_class,
+        Unknown: call_unknown,
+        Known: call_known,
+    }
+)

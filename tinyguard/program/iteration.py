@@ -1,0 +1,203 @@
+"""Static witness: how often a loop runs and with what.
+
+Loops run at least once and twice at most; short known sequences run in full. A first lap has its true first item, in
+a second lap counters are unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from tinyguard.events import BatchDrawn, PassEnded
+from tinyguard.program.machine import Call, Frame, Machine, Pass, Signal
+from tinyguard.program.values import (
+    CONSTANT,
+    MISSING,
+    Bound,
+    Dataset,
+    Dict,
+    Generator,
+    Instance,
+    Iteration,
+    Leaves,
+    List,
+    Loader,
+    Model,
+    Range,
+    Tensor,
+    Tuple,
+    Unknown,
+)
+
+EXACT_ITEMS = 12  # a longer sequence is run as two laps
+EXACT_RANGE = 4
+
+Lap = Callable[[Any], Signal]
+
+
+def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
+    """Run `lap` once for each item. True if these were all items there are.
+
+    Stops when a lap ends with "break", "return" or "raise".
+    """
+    if isinstance(iterable, Generator):
+        return run_generator(machine, iterable, lap)
+    if isinstance(iterable, Instance) and (method := _iter_method(iterable)) is not MISSING:
+        at = frame.at or ast.Pass()
+        return laps(machine, machine.call(Bound(method, iterable), Call([], {}, at, frame)), lap, frame)
+    loaders = loaders_of(iterable)
+    begun = [Pass(loader) for loader in loaders]
+    head = frame.at
+    machine.passes.extend(begun)
+    try:
+        exact = _run(machine, iterable, lap, frame, loaders)
+    finally:
+        del machine.passes[len(machine.passes) - len(begun) :]
+    frame.at = head
+    for entry in begun:
+        _end_pass(machine, entry)
+    return exact
+
+
+def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[Loader]) -> bool:
+    items, exact = items_of(machine, iterable, frame)
+    mark = machine.heap.mark()
+    facts = machine.keep_facts()
+    for index, item in enumerate(items):
+        if index and not exact:
+            machine.heap.widen(mark)
+        for loader in loaders:
+            machine.emit(BatchDrawn, loader=loader.number, samples=loader.samples)
+        signal = lap(item)
+        machine.restore_facts(facts)
+        if signal in ("break", "return", "raise"):
+            break
+    return exact
+
+
+def _end_pass(machine: Machine, entry: Pass) -> None:
+    machine.emit(
+        PassEnded,
+        loader=entry.loader.number,
+        samples=entry.loader.samples,
+        models=tuple(entry.forwards),
+        backward=entry.backward,
+        stepped=tuple(entry.stepped),
+        measured=entry.measured,
+    )
+    for plan in reversed(machine.plans):
+        if not plan.batch_loop:
+            if entry.backward and entry.stepped:
+                plan.passes.append(entry)
+            elif entry.forwards:
+                plan.evaluated.append(entry.loader.number)
+            break
+
+
+def run_generator(machine: Machine, generator: Generator, on_yield: Lap) -> bool:
+    """Run a generator's body; what it yields goes to `on_yield` as it comes."""
+    frame = generator.frame
+    if frame in machine.stack or machine.stack.count(frame) > 1:
+        return False
+    frame.on_yield = on_yield
+    facts = machine.keep_facts()
+    machine.stack.append(frame)
+    try:
+        if generator.function.generator:
+            machine.run(generator.function.node.body, frame)  # type: ignore[arg-type]
+    finally:
+        machine.stack.pop()
+        frame.on_yield = None
+        machine.restore_facts(facts)
+    return False
+
+
+def _iter_method(value: Instance) -> Any:
+    return value.cls.find("__iter__") if value.cls else MISSING
+
+
+def loaders_of(iterable: Any) -> list[Loader]:
+    """The loaders that one pass over it draws from."""
+    if isinstance(iterable, Loader):
+        return [iterable]
+    if isinstance(iterable, Iteration):
+        return [loader for part in iterable.parts for loader in loaders_of(part)]
+    return []
+
+
+def items_of(machine: Machine, iterable: Any, frame: Frame) -> tuple[list[Any], bool]:
+    """The items to run laps with, and whether they are exactly those there are."""
+    match iterable:
+        case Tuple(items=items):
+            return _sequence(items, exact=True)
+        case List():
+            return _sequence(iterable.items, exact=iterable.exact)
+        case Dict():
+            iterable.read.add(...)
+            return _sequence(tuple(iterable.fields), exact=iterable.exact)
+        case str():
+            return _sequence(tuple(iterable[: EXACT_ITEMS + 1]), exact=True)
+        case Range():
+            return _range(iterable)
+        case Loader():
+            return [batch_of(iterable), batch_of(iterable)], False
+        case Dataset():
+            return [Tensor(), Tensor()], False
+        case Tensor():
+            return [iterable.with_(width=None), iterable.with_(width=None)], False
+        case Leaves():
+            return [iterable], True
+        case Model():
+            return _sequence(tuple(children_of(iterable)), exact=True)
+        case Iteration():
+            return _combined(machine, iterable, frame)
+        case Generator() | Instance():
+            found: list[Any] = []
+            if isinstance(iterable, Generator) or _iter_method(iterable) is not MISSING:
+                laps(machine, iterable, found.append, frame)
+            return found or [Unknown(graph=True), Unknown(graph=True)], False
+        case Unknown():
+            return [Unknown(graph=iterable.graph), Unknown(graph=iterable.graph)], False
+    return [Unknown(), Unknown()], False
+
+
+def batch_of(loader: Loader) -> Tensor:
+    return Tensor(loaders=(loader,))
+
+
+def children_of(model: Model) -> list[Model]:
+    """Its direct children, in the order of their attributes."""
+    return [value for value in model.fields.values() if isinstance(value, Model)]
+
+
+def _sequence(items: tuple[Any, ...], *, exact: bool) -> tuple[list[Any], bool]:
+    if exact and len(items) <= EXACT_ITEMS:
+        return list(items), True
+    if not items:
+        return [Unknown(graph=True)], False
+    second = items[1] if len(items) > 1 else items[0]
+    return [items[0], Unknown() if isinstance(second, CONSTANT) else second], False
+
+
+def _range(value: Range) -> tuple[list[Any], bool]:
+    if isinstance(value.start, int) and isinstance(value.stop, int):
+        length = value.stop - value.start
+        if length <= EXACT_RANGE:
+            return list(range(value.start, value.stop)), True
+    first = value.start if isinstance(value.start, int) else Unknown()
+    return [first, Unknown()], False
+
+
+def _combined(machine: Machine, value: Iteration, frame: Frame) -> tuple[list[Any], bool]:
+    columns = [items_of(machine, part, frame) for part in value.parts]
+    if any(exact and not items for items, exact in columns):
+        return [], True
+    exact = all(exact for _, exact in columns)
+    length = min(len(items) for items, known in columns if known) if exact else 2
+    rows = []
+    for lap in range(length):
+        number = lap if exact or lap == 0 else None
+        rows.append(value.combine(tuple(items[min(lap, len(items) - 1)] for items, _ in columns), number))
+    return rows, exact

@@ -1,0 +1,329 @@
+"""Static witness: the pretend data pipeline. Data sets, transforms, loaders, and what tells their split."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tinyguard.datasets import data_set, data_set_at
+from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, Samples
+from tinyguard.program.assignment import split_in_name
+from tinyguard.program.calls import made_instance
+from tinyguard.program.expressions import collected
+from tinyguard.program.iteration import batch_of
+from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, Call, Machine
+from tinyguard.program.values import (
+    CONSTANT,
+    Class,
+    Dataset,
+    Instance,
+    Iteration,
+    List,
+    Loader,
+    Method,
+    Tensor,
+    Transform,
+    Tuple,
+    Unknown,
+)
+
+_SPLIT_ARGUMENTS = ("split", "image_set", "mode", "phase", "subset", "partition", "usage", "stage", "data_type")
+_SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+# --- what tells the split ---------------------------------------------------------------------------------------------
+
+
+def split_of(call: Call) -> tuple[str | None, str]:
+    """The split that constructor arguments name, and the evidence in words."""
+    flag = call.kwargs.get("train", call.kwargs.get("is_train", call.kwargs.get("training")))
+    if isinstance(flag, bool):
+        return ("train" if flag else "test"), f"train={flag}"
+    for name in _SPLIT_ARGUMENTS:
+        value = call.kwargs.get(name)
+        if isinstance(value, str) and value.lower() in _SPLIT_WORDS:
+            return _SPLIT_WORDS[value.lower()], f"{name}={value!r}"
+    for value in call.args:
+        if isinstance(value, str) and value.lower() in _SPLIT_WORDS:
+            return _SPLIT_WORDS[value.lower()], f"{value!r}"
+    for value in call.values():
+        if isinstance(value, str) and ("/" in value or "\\" in value or "." in value):
+            split = split_of_path(value)
+            if split is not None:
+                return split, f"path {value!r}"
+    return None, ""
+
+
+def split_of_path(path: str) -> str | None:
+    """The split that the last parts of a path name: "data/val/images" is validation."""
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "images", "imgs")]
+    for part in reversed(parts[-2:]):
+        split = split_in_name(part)
+        if split is not None:
+            return split
+    return None
+
+
+def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
+    """What a data set's constructor tells about its samples."""
+    split, evidence = split_of(call)
+    root = call.argument(0, "root")
+    root = root if isinstance(root, str) else None
+    if kind in _FOLDERS and root is not None:
+        split = split_of_path(root)
+        evidence = f"folder {root.rstrip('/').rpartition('/')[2]!r}" if split else ""
+    known = data_set(kind) or data_set_at(root)
+    if known is not None and split is None and kind in _TRAIN_FIRST:
+        flag = call.argument(1, "train", True)
+        if isinstance(flag, bool):
+            split, evidence = ("train" if flag else "test"), f"train={flag}"
+    transform = next((value for value in call.values() if isinstance(value, Transform)), None)
+    return Samples(
+        kind=kind,
+        split=split,
+        evidence=evidence,
+        size=known.size(split) if known else None,
+        classes=known.classes if known else None,
+        root=root,
+        augmentation=transform.augmentation if transform else (),
+        class_order="sorted" if kind in _FOLDERS else None,
+        rearranged=machine.rearranges,
+    )
+
+
+_FOLDERS = ("ImageFolder", "DatasetFolder")
+_TRAIN_FIRST = frozenset({"MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "CIFAR100", "USPS"})
+
+# --- data sets --------------------------------------------------------------------------------------------------------
+
+
+def new_dataset(machine: Machine, samples: Samples) -> Dataset:
+    dataset = Dataset(machine.new_number(), samples, built=machine.place())
+    if not samples.sources:
+        dataset.fields["samples"] = samples.replace(sources=frozenset((dataset.number,)))
+    machine.emit(DatasetBuilt, dataset=dataset.number, samples=dataset.samples)
+    return dataset
+
+
+def make_dataset(machine: Machine, call: Call) -> Dataset:
+    """torchvision.datasets.<Something>(...)"""
+    return new_dataset(machine, samples_of_call(machine, call, call.path.rpartition(".")[2]))
+
+
+def make_tensor_dataset(machine: Machine, call: Call) -> Dataset:
+    tensors = [value for value in call.args if isinstance(value, Tensor)]
+    sources = frozenset(number for tensor in tensors for number in _sources_of(tensor))
+    return new_dataset(machine, Samples(kind="TensorDataset", sources=sources))
+
+
+def _sources_of(tensor: Tensor) -> frozenset[int]:
+    return frozenset(number for loader in tensor.loaders for number in loader.samples.sources)
+
+
+def dataset_of(machine: Machine, value: Any) -> Dataset | None:
+    """The data set that a value is: one of ours, or an object of a user's Dataset class."""
+    if isinstance(value, Dataset):
+        return value
+    if isinstance(value, Instance) and value.cls is not None:
+        known: Dataset | None = value.fields.get("(dataset)")
+        if known is None:
+            known = Dataset(machine.new_number(), Samples(kind=value.cls.name), built=value.built)
+            known.instance = value
+            machine.heap.write(value.fields, "(dataset)", known)
+        return known
+    return None
+
+
+def make_user_dataset(machine: Machine, cls: Class, call: Call) -> Any:
+    """An object of a user's Dataset class: what its arguments and its attributes tell."""
+    instance = made_instance(machine, cls, call)
+    samples = samples_of_call(machine, call, cls.name)
+    inner = [value for value in instance.fields.values() if isinstance(value, Dataset)]
+    if len(inner) == 1 and samples.split is None:
+        samples = inner[0].samples.replace(kind=inner[0].samples.kind or cls.name)
+    dataset = Dataset(machine.new_number(), samples, built=instance.built)
+    dataset.fields["samples"] = samples.replace(sources=samples.sources or frozenset((dataset.number,)))
+    dataset.instance = instance
+    instance.fields["(dataset)"] = dataset
+    machine.emit(DatasetBuilt, dataset=dataset.number, samples=dataset.samples)
+    return instance
+
+
+def make_subset(machine: Machine, call: Call) -> Any:
+    """A part of a data set: its own split, told by its name or else unknown; the origin is remembered."""
+    parent = dataset_of(machine, call.argument(0, "dataset"))
+    return _part_of(machine, parent) if parent else Unknown()
+
+
+def _part_of(machine: Machine, parent: Dataset) -> Dataset:
+    samples = parent.samples
+    keep = samples.split if samples.split in ("test", "validation") else None
+    evidence = samples.evidence if keep else ""
+    return new_dataset(machine, samples.replace(split=keep, evidence=evidence, size=None))
+
+
+def make_random_split(machine: Machine, call: Call) -> Any:
+    parent = dataset_of(machine, call.argument(0, "dataset"))
+    lengths = call.argument(1, "lengths")
+    number = len(lengths.items) if isinstance(lengths, (List, Tuple)) else 2
+    if parent is None:
+        return Unknown()
+    return Tuple(tuple(_part_of(machine, parent) for _ in range(min(number, 6))))
+
+
+def make_concat(machine: Machine, call: Call) -> Any:
+    """Several data sets as one: what they agree on."""
+    items, _ = collected(machine, call.argument(0, "datasets"), call.frame)
+    parts = [dataset for item in items if (dataset := dataset_of(machine, item)) is not None]
+    if not parts:
+        return Unknown()
+    first = parts[0].samples
+    same = all(part.samples.split == first.split for part in parts)
+    sizes = [part.samples.size for part in parts]
+    return new_dataset(
+        machine,
+        first.replace(
+            split=first.split if same else None,
+            evidence=first.evidence if same else "",
+            size=sum(size for size in sizes if size) if all(sizes) else None,
+            sources=frozenset(number for part in parts for number in part.samples.sources),
+        ),
+    )
+
+
+def attribute_of_dataset(machine: Machine, dataset: Dataset, name: str) -> Any:
+    if name in dataset.fields and name != "samples":
+        return dataset.fields[name]
+    if name == "classes" and dataset.samples.classes:
+        return List(machine.new_number(), {"items": (Unknown(),) * dataset.samples.classes, "exact": True})
+    if name == "dataset":
+        return dataset
+    if name in ("data", "targets", "labels", "imgs", "samples", "class_to_idx", "indices", "train_data", "test_data"):
+        return Unknown()
+    return Method(dataset, name)
+
+
+# --- transforms -------------------------------------------------------------------------------------------------------
+
+_RANDOM = re.compile(
+    r"^(Random\w+|ColorJitter|RandAugment|AutoAugment|TrivialAugmentWide|AugMix|ElasticTransform|GaussianBlur|"
+    r"Cutout|CutMix|MixUp|HorizontalFlip|VerticalFlip|ShiftScaleRotate|CoarseDropout)$"
+)
+_NOT_RANDOM = frozenset({"RandomApply", "RandomChoice", "RandomOrder", "GaussianBlur"})
+
+
+def make_transform(machine: Machine, call: Call) -> Transform:
+    """torchvision.transforms.<Something>(...)"""
+    name = call.path.rpartition(".")[2]
+    names: list[str] = []
+    known = True
+    for value in call.values():
+        if isinstance(value, (List, Tuple)):
+            for item in value.items:
+                if isinstance(item, Transform):
+                    names.extend(item.augmentation)
+                    known = known and item.known
+                elif not isinstance(item, CONSTANT):
+                    known = False
+        elif isinstance(value, Transform):
+            names.extend(value.augmentation)
+    if _RANDOM.match(name) and name not in _NOT_RANDOM:
+        probability = call.kwargs.get("p", 1)
+        if probability != 0:
+            names.append(name)
+    return Transform(tuple(dict.fromkeys(names)), known=known)
+
+
+def identity(machine: Machine, value: Any) -> int:
+    """A number for a value that has none, the same each time."""
+    number: int = machine.caches.setdefault(("identity", id(value)), machine.new_number())
+    machine.caches[("kept", id(value))] = value  # so that its id is not used again
+    return number
+
+
+# --- loaders ----------------------------------------------------------------------------------------------------------
+
+
+def make_loader(machine: Machine, call: Call) -> Loader:
+    """torch.utils.data.DataLoader(...)"""
+    given = call.argument(0, "dataset", Unknown())
+    dataset = dataset_of(machine, given)
+    samples = dataset.samples if dataset is not None else Samples()
+    sampler = call.kwargs.get("sampler") or call.kwargs.get("batch_sampler") or call.argument(3, "sampler")
+    has_sampler = sampler is not None
+    if has_sampler and samples.split == "train":
+        # A sampler picks part of the data; which part, only a name can tell.
+        samples = samples.replace(split=None, evidence="", size=None)
+    if dataset is None and not isinstance(given, CONSTANT):
+        samples = samples.replace(sources=frozenset((identity(machine, given),)))
+    batch_size = call.argument(1, "batch_size", 1)
+    shuffle = call.argument(2, "shuffle", False)
+    drop_last = call.argument(-1, "drop_last", False)
+    known = not call.open
+    loader = Loader(
+        machine.new_number(),
+        {"samples": samples, "dataset": given, "batch_size": batch_size},
+        built=machine.place(),
+    )
+    machine.emit(
+        LoaderBuilt,
+        loader=loader.number,
+        samples=samples,
+        dataset=dataset.number if dataset else None,
+        shuffle=shuffle if isinstance(shuffle, bool) and (known or "shuffle" in call.kwargs) else None,
+        sampler=has_sampler,
+        batch_size=int(batch_size) if isinstance(batch_size, int) and (known or "batch_size" in call.kwargs) else None,
+        drop_last=drop_last if isinstance(drop_last, bool) and known else None,
+    )
+    return loader
+
+
+def attribute_of_loader(machine: Machine, loader: Loader, name: str) -> Any:
+    if name == "dataset":
+        return loader.fields.get("dataset", Unknown())
+    if name == "batch_size":
+        return loader.fields.get("batch_size", Unknown())
+    return Method(loader, name)
+
+
+def draw(machine: Machine, iterable: Any) -> Any:
+    """next(iter(loader)): one batch; MISSING's place is taken by UNKNOWN for anything else."""
+    if isinstance(iterable, Loader):
+        machine.emit(BatchDrawn, loader=iterable.number, samples=iterable.samples)
+        return batch_of(iterable)
+    if isinstance(iterable, Iteration):
+        return iterable.combine(tuple(draw(machine, part) for part in iterable.parts), None)
+    return Unknown(graph=isinstance(iterable, Unknown) and iterable.graph)
+
+
+def call_method_of_loader(machine: Machine, loader: Loader, name: str, call: Call) -> Any:
+    if name in ("next", "__next__", "next_batch"):
+        return draw(machine, loader)
+    if name == "__iter__":
+        return loader
+    return Unknown()
+
+
+def call_method_of_dataset(machine: Machine, dataset: Dataset, name: str, call: Call) -> Any:
+    return Unknown()
+
+
+def call_transform(machine: Machine, transform: Transform, call: Call) -> Any:
+    value = call.argument(0)
+    return value if isinstance(value, Tensor) else Tensor()
+
+
+METHODS_OF = {Loader: call_method_of_loader, Dataset: call_method_of_dataset}
+ATTRIBUTE[Loader] = attribute_of_loader
+ATTRIBUTE[Dataset] = attribute_of_dataset
+CALL[Transform] = call_transform
+for _name in ("Dataset", "IterableDataset", "TensorDataset", "Subset", "ConcatDataset"):
+    MAKERS[f"torch.utils.data.{_name}"] = make_user_dataset

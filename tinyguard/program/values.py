@@ -1,0 +1,492 @@
+"""Static witness, ground: the values that a pretend run computes with.
+
+Constants of Python stand for themselves: 3, "cuda" and None are plain objects. Everything else is a `Value`. What can
+be changed keeps its changeable part in `fields`, a plain dict that only `Heap.write` writes to, so that a branch
+can be taken back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from tinyguard.events import Activation, ModelUse, Parameters, Samples
+from tinyguard.finding import Place
+
+if TYPE_CHECKING:
+    from tinyguard.program.machine import Frame
+
+CONSTANT = (int, float, str, bytes, bool, type(None), complex, type(...))
+_keys = count(1)
+
+
+class Value:
+    """Anything that is not a constant."""
+
+    __slots__ = ()
+
+
+class Missing(Value):
+    """No value at all: an unbound name, an absent argument."""
+
+    __slots__ = ()
+
+
+MISSING = Missing()
+
+
+class Unknown(Value):
+    """A value that cannot be known. `key` identifies it as a condition: two tests of the same unknown agree.
+
+    `graph` is True when it may carry somebody's parameters (the result of code that cannot be read); shapes, labels,
+    arrays and the like are unknown data, which cannot.
+    """
+
+    __slots__ = ("graph", "key")
+
+    def __init__(self, key: Any = None, *, graph: bool = False) -> None:
+        self.key = next(_keys) if key is None else key
+        self.graph = graph
+
+
+class Int(int):
+    """A whole number that knows where it is written. Arithmetic gives plain numbers again."""
+
+    place: Place | None = None
+
+
+class Known(Value):
+    """Something of a library, by its canonical dotted name: `torch.nn.Linear`."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+class Object(Value):
+    """A value with an identity: numbered at its construction, never compared by content."""
+
+    __slots__ = ("built", "fields", "number")
+
+    def __init__(self, number: int, fields: dict[Any, Any] | None = None, *, built: Place | None = None) -> None:
+        self.number = number
+        self.fields: dict[Any, Any] = {} if fields is None else fields
+        self.built = built
+
+
+# --- Python's own -----------------------------------------------------------------------------------------------------
+
+
+class Tuple(Value):
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Any, ...]) -> None:
+        self.items = items
+
+
+class List(Object):
+    """A list or set; `fields`: items (a tuple), exact (False: there may be others, or another number of them)."""
+
+    __slots__ = ()
+
+    @property
+    def items(self) -> tuple[Any, ...]:
+        return self.fields["items"]  # type: ignore[no-any-return]
+
+    @property
+    def exact(self) -> bool:
+        return self.fields["exact"] is True
+
+
+class Dict(Object):
+    """A dict with constant keys in `fields`; entries under other keys are joined in `state["other"]`."""
+
+    __slots__ = ("read", "state", "written")
+
+    def __init__(self, number: int, fields: dict[Any, Any] | None = None, *, built: Place | None = None) -> None:
+        super().__init__(number, fields, built=built)
+        self.state: dict[str, Any] = {"exact": True}  # and "other": what is under keys that are not known
+        self.read: set[Any] = set()  # keys that somebody read
+        self.written: dict[Any, Place] = {}  # where the literal writes each key
+
+    @property
+    def exact(self) -> bool:
+        return self.state["exact"] is True
+
+
+class Range(Value):
+    """range(), exact when both ends are known."""
+
+    __slots__ = ("start", "stop", "stop_node")
+
+    def __init__(self, start: Any, stop: Any) -> None:
+        self.start = start
+        self.stop = stop
+        self.stop_node: ast.expr | None = None  # the argument that gives the end
+
+
+class Iteration(Value):
+    """A lazily combined iterable: enumerate, zip, map and the like over `parts`.
+
+    `combine` makes an item of this from one item of each part (and the number of the lap from 0, None: not known).
+    """
+
+    __slots__ = ("combine", "parts")
+
+    def __init__(self, parts: tuple[Any, ...], combine: Callable[[tuple[Any, ...], int | None], Any]) -> None:
+        self.parts = parts
+        self.combine = combine
+
+
+class Function(Value):
+    """A function or lambda of the user's (or of a pretend module)."""
+
+    __slots__ = (
+        "closure",
+        "context",
+        "defaults",
+        "generator",
+        "kind",
+        "name",
+        "no_grad",
+        "node",
+        "owner",
+        "source",
+    )
+
+    def __init__(
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+        closure: Frame,
+        source: Source,
+        defaults: dict[str, Any],
+        *,
+        generator: bool,
+    ) -> None:
+        self.node = node
+        self.name = getattr(node, "name", "<lambda>")
+        self.closure = closure
+        self.source = source
+        self.defaults = defaults
+        self.generator = generator
+        self.kind = "function"  # "staticmethod", "classmethod", "property"
+        self.context = False  # @contextmanager
+        self.no_grad: Any = None  # decorated: False with @torch.no_grad()
+        self.owner: Class | None = None
+
+    def copy(self) -> Function:
+        twin = Function(self.node, self.closure, self.source, self.defaults, generator=self.generator)
+        twin.kind, twin.context, twin.no_grad, twin.owner = self.kind, self.context, self.no_grad, self.owner
+        return twin
+
+
+class Bound(Value):
+    """A function with its first argument."""
+
+    __slots__ = ("function", "owner")
+
+    def __init__(self, function: Function, owner: Any) -> None:
+        self.function = function
+        self.owner = owner
+
+
+class Method(Value):
+    """A method of a value that we know natively: `optimizer.step`."""
+
+    __slots__ = ("name", "owner")
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.owner = owner
+        self.name = name
+
+
+class Partial(Value):
+    __slots__ = ("args", "function", "kwargs")
+
+    def __init__(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+
+class Generator(Value):
+    """A generator not yet run: its body runs where it is iterated, its yields are the items."""
+
+    __slots__ = ("frame", "function")
+
+    def __init__(self, function: Function, frame: Frame) -> None:
+        self.function = function
+        self.frame = frame
+
+
+class Class(Object):
+    """A class of the user's; `fields` is its namespace."""
+
+    __slots__ = ("bases", "dataclass", "name", "read", "source")
+
+    def __init__(self, number: int, name: str, bases: tuple[Any, ...], source: Source) -> None:
+        super().__init__(number)
+        self.name = name
+        self.bases = bases
+        self.source = source
+        self.dataclass = False
+        self.read: set[str] = set()  # attributes that somebody read
+
+    def lineage(self) -> Iterator[Class | Known | Unknown]:
+        """This class and its bases, depth first (C3 differs only in diamonds)."""
+        yield self
+        for base in self.bases:
+            if isinstance(base, Class):
+                yield from base.lineage()
+            elif isinstance(base, (Known, Unknown)):
+                yield base
+
+    def find(self, name: str, *, after: Class | None = None) -> Any:
+        """The attribute in the lineage (beyond `after`, for super()); MISSING if no class of the user's has it."""
+        waiting = after is not None
+        for cls in self.lineage():
+            if waiting:
+                waiting = cls is not after
+            elif isinstance(cls, Class) and name in cls.fields:
+                return cls.fields[name]
+        return MISSING
+
+    def derives_from(self, *paths: str) -> bool:
+        return any(isinstance(base, Known) and base.path in paths for base in self.lineage())
+
+
+class Instance(Object):
+    """An object of a class of the user's."""
+
+    __slots__ = ("cls", "read")
+
+    def __init__(self, number: int, cls: Class | None, *, built: Place | None = None) -> None:
+        super().__init__(number, built=built)
+        self.cls = cls
+        self.read: set[Any] = set()
+
+
+class Super(Value):
+    __slots__ = ("after", "owner")
+
+    def __init__(self, after: Class, owner: Any) -> None:
+        self.after = after
+        self.owner = owner
+
+
+class ModuleValue(Object):
+    """A Python module that could be read: a sibling file or a pretend module; `fields` is its namespace."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, number: int, name: str, fields: dict[Any, Any]) -> None:
+        super().__init__(number, fields)
+        self.name = name
+
+
+class Context(Value):
+    """What `with` makes of it: sets the machine's `mode` to `value` and back."""
+
+    __slots__ = ("mode", "value")
+
+    def __init__(self, mode: str, value: Any) -> None:
+        self.mode = mode
+        self.value = value
+
+
+class Source:
+    """The text that a piece of code was parsed from: a cell, a sibling module, a pretend module (`pretend`)."""
+
+    __slots__ = ("cell", "path", "pretend")
+
+    def __init__(self, path: str, cell: int | None = None, *, pretend: bool = False) -> None:
+        self.path = path
+        self.cell = cell
+        self.pretend = pretend
+
+
+# --- torch ------------------------------------------------------------------------------------------------------------
+
+
+class Graph:
+    """The autograd graph of one forward pass: `used` once a backward has gone through it."""
+
+    __slots__ = ("used",)
+
+    def __init__(self) -> None:
+        self.used = False
+
+
+class Tensor(Value):
+    """A tensor is what went into it. Immutable; a batch of a loader is one, too."""
+
+    __slots__ = (
+        "activation",
+        "complete",
+        "grad",
+        "graphs",
+        "known",
+        "loaders",
+        "loss",
+        "models",
+        "reaches",
+        "role",
+        "width",
+    )
+
+    def __init__(
+        self,
+        reaches: frozenset[int] = frozenset(),
+        *,
+        complete: bool = True,
+        models: tuple[ModelUse, ...] = (),
+        loaders: tuple[Any, ...] = (),
+        activation: Activation | None = None,
+        known: bool = True,
+        width: int | None = None,
+        loss: tuple[Place, str] | None = None,
+        role: str = "",
+        grad: bool = False,
+        graphs: tuple[Graph, ...] = (),
+    ) -> None:
+        self.reaches = reaches  # parameter leaves behind it
+        self.complete = complete  # these are all
+        self.models = models  # whose outermost forward it went through
+        self.loaders = loaders  # whose batches are in it
+        self.activation = activation  # applied last, but for changes of shape
+        self.known = known  # what was last applied to it was seen
+        self.width = width  # of its class dimension
+        self.loss = loss  # where it was computed as a loss, and by which function
+        self.role = role  # "target" for the labels of a batch
+        self.grad = grad  # it has a graph
+        self.graphs = graphs
+
+    def with_(self, **changes: Any) -> Tensor:
+        twin = Tensor.__new__(Tensor)
+        for name in Tensor.__slots__:
+            setattr(twin, name, changes[name] if name in changes else getattr(self, name))
+        return twin
+
+
+class Leaves(Value):
+    """Parameters as a value: one of `model.parameters()`, all of them, or a hand-made leaf tensor.
+
+    Iterating gives itself, once: what happens to one happens to each.
+    """
+
+    __slots__ = ("model", "parameters")
+
+    def __init__(self, parameters: Parameters, model: Model | None = None) -> None:
+        self.parameters = parameters
+        self.model = model
+
+
+class Layer:
+    """What is known of a kind of module natively: see the tables in `torch_layers`."""
+
+    __slots__ = ("activation", "criterion", "kind", "mode_matters", "opaque", "parameters", "passes", "recurrent")
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        parameters: bool = False,
+        mode_matters: bool = False,
+        activation: str = "",
+        criterion: str = "",
+        passes: bool = False,
+        recurrent: bool = False,
+        opaque: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.parameters = parameters
+        self.mode_matters = mode_matters
+        self.activation = activation
+        self.criterion = criterion
+        self.passes = passes  # gives its input back but for shape or dropped entries
+        self.recurrent = recurrent  # returns (output, state)
+        self.opaque = opaque  # a whole network that we do not look into
+
+
+class Model(Object):
+    """Any nn.Module: one of a user's class (`cls`), a layer, a container, an opaque network.
+
+    `fields`: its attributes; "training"; for a layer with parameters "leaf", its number.
+    """
+
+    __slots__ = ("cls", "kind", "layer")
+
+    def __init__(
+        self,
+        number: int,
+        kind: str,
+        *,
+        cls: Class | None = None,
+        layer: Layer | None = None,
+        built: Place | None = None,
+    ) -> None:
+        super().__init__(number, {"training": True}, built=built)
+        self.kind = kind
+        self.cls = cls
+        self.layer = layer
+
+
+class Optimizer(Object):
+    """`fields`: parameters (Parameters), groups (a List of dicts, made when asked for)."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, number: int, kind: str, parameters: Parameters, *, built: Place | None = None) -> None:
+        super().__init__(number, {"parameters": parameters}, built=built)
+        self.kind = kind
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.fields["parameters"]  # type: ignore[no-any-return]
+
+
+class Scheduler(Object):
+    """`fields`: optimizer (an Optimizer or Unknown)."""
+
+    __slots__ = ()
+
+
+class Dataset(Object):
+    """`fields`: samples (Samples). A data set of a library, or one of a user's class (`instance`)."""
+
+    __slots__ = ("instance",)
+
+    def __init__(self, number: int, samples: Samples, *, built: Place | None = None) -> None:
+        super().__init__(number, {"samples": samples}, built=built)
+        self.instance: Instance | None = None
+
+    @property
+    def samples(self) -> Samples:
+        return self.fields["samples"]  # type: ignore[no-any-return]
+
+
+class Loader(Object):
+    """`fields`: samples, dataset, batch_size."""
+
+    __slots__ = ()
+
+    @property
+    def samples(self) -> Samples:
+        return self.fields["samples"]  # type: ignore[no-any-return]
+
+
+class Transform(Value):
+    """A transform of samples: the random ones in it, and whether all of it was seen."""
+
+    __slots__ = ("augmentation", "known")
+
+    def __init__(self, augmentation: tuple[str, ...] = (), *, known: bool = True) -> None:
+        self.augmentation = augmentation
+        self.known = known

@@ -1,0 +1,183 @@
+"""The static witness: a notebook in, the story of what running it would do out."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tinyguard.events import CellExecuted, Event, RunEnded, SettingIgnored
+from tinyguard.finding import Place
+from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.program import builtins, libraries, statements
+from tinyguard.program.executions import recorded_order
+from tinyguard.program.machine import STEP_BUDGET, BudgetSpentError, Frame, GivenConstant, Machine
+from tinyguard.program.modules import Importer, moves_files
+from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown
+from tinyguard.record import Record
+
+_TABLES = (builtins, libraries, statements)  # imported for what they register
+
+
+class Witnessed(Record):
+    """What the witness saw."""
+
+    events: tuple[Event, ...]
+    complete: bool  # False: not all of the notebook was followed; `reason` says why
+    reason: str = ""
+
+
+def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_BUDGET) -> Witnessed:
+    """Run a notebook on a pretend torch.
+
+    `order` is "document", what Restart & Run All would do, or "recorded", what the execution counts prove. A cell that
+    does not parse is passed over, and so is the rest of one that ran into an error in the recorded order.
+    """
+    machine = Machine(budget=budget)
+    machine.rearranges = any(moves_files(cell.source) for cell in notebook.cells)
+    folder = os.path.dirname(notebook.path) or "."
+    machine.import_module = Importer(machine, None if notebook.path == "-" else folder)
+    frame = Frame(Source(notebook.path))
+    frame.names["__name__"] = "__main__"
+    machine.stack.append(frame)
+    recorded = recorded_order(notebook) if order == "recorded" else None
+    indices = range(len(notebook.cells)) if recorded is None else _with_ghosts(notebook, recorded)
+    reason = ""
+    for number, index in enumerate(indices, start=1):
+        cell = notebook.cells[index]
+        if cell.tree is None:
+            continue
+        try:
+            _run_cell(machine, frame, cell, number, cut=recorded is not None)
+        except BudgetSpentError:
+            reason = f"stopped in cell {cell.number} after {budget:,} steps"
+            break
+        except RecursionError:
+            reason = f"cell {cell.number} is nested too deeply"
+            _recover(machine, frame)
+    frame.at = None
+    _emit_ignored_settings(machine, frame)
+    unread = any(skipped.cell is not None for skipped in notebook.skipped)
+    machine.emit(RunEnded, complete=not reason and not unread, place=Place(notebook.path), via=())
+    return Witnessed(events=tuple(machine.events), complete=not reason, reason=reason)
+
+
+def _run_cell(machine: Machine, frame: Frame, cell: Cell, number: int, *, cut: bool) -> None:
+    path = frame.source.path
+    frame.source = Source(path, cell.number)
+    machine.emit(CellExecuted, count=cell.count, order=number, place=Place(path, cell.number), via=())
+    for name in cell.binds:
+        if name != "*":
+            machine.heap.write(frame.names, name, Unknown())
+    assert cell.tree is not None
+    body: Sequence[ast.stmt] = cell.tree.body
+    if cut and (line := _failed_line(cell)) is not None:
+        body = [statement for statement in body if statement.lineno < line]
+    machine.run(body, frame)
+    machine.restore_facts({})
+
+
+def _recover(machine: Machine, frame: Frame) -> None:
+    """Back to the level of cells after an abandoned one."""
+    machine.stack[:] = [frame]
+    machine.restore_facts({})
+    machine.passes.clear()
+    machine.plans.clear()
+    machine.forwards.clear()
+    machine.constructing = 0
+
+
+_ARROW = re.compile(r"^-+> ?(\d+)", re.MULTILINE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _failed_line(cell: Cell) -> int | None:
+    """The line at which the recorded run of the cell raised."""
+    for output in cell.outputs:
+        if output.get("output_type") == "error" and isinstance(output.get("traceback"), list):
+            text = _COLOUR.sub("", "\n".join(str(line) for line in output["traceback"]))
+            arrow = _ARROW.search(text)
+            return int(arrow[1]) if arrow else None
+    return None
+
+
+def _with_ghosts(notebook: Notebook, order: Iterable[int]) -> list[int]:
+    """The recorded order; before a cell that reads a name which only a later-counted cell binds, a run of that cell.
+
+    Only the last run of a cell has a count: what it bound was there before.
+    """
+    order = list(order)
+    names = {index: _names(notebook.cells[index]) for index in order}
+    bound: set[str] = set()
+    result: list[int] = []
+    for position, index in enumerate(order):
+        read, stored = names[index]
+        for name in sorted(read - bound - stored):
+            later = next((other for other in order[position + 1 :] if name in names[other][1]), None)
+            if later is not None and later not in result:
+                result.append(later)
+                bound |= names[later][1]
+        result.append(index)
+        bound |= stored
+    return result
+
+
+def _names(cell: Cell) -> tuple[set[str], set[str]]:
+    """The names that a cell reads anywhere, and those that it binds at its top level."""
+    read: set[str] = set()
+    stored: set[str] = set()
+    for node in ast.walk(cell.tree or ast.Module(body=[], type_ignores=[])):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else stored).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
+            stored.add(node.name)
+        elif isinstance(node, ast.alias):
+            stored.add((node.asname or node.name).partition(".")[0])
+    return read, stored
+
+
+def _emit_ignored_settings(machine: Machine, frame: Frame) -> None:
+    """Numbers that calls give literally, while a configuration says something else that nobody reads."""
+    if not machine.constants:
+        return
+    settings = _settings(machine, frame)
+    for given in machine.constants.values():
+        for configured, place, written in settings.get(given.name.lower(), ()):
+            if type(configured) in (int, float, Int) and configured != given.value:
+                _emit_ignored(machine, given, configured, place, written)
+
+
+def _emit_ignored(machine: Machine, given: GivenConstant, configured: Any, place: Place, written: str) -> None:
+    machine.emit(
+        SettingIgnored,
+        name=given.name,
+        value=given.value,
+        configured=configured + 0,
+        configured_at=place,
+        configured_as=written,
+        function=given.function,
+        place=given.place,
+        via=given.via[:-1] if given.via else (),
+    )
+
+
+Setting = tuple[Any, Place, str]  # value, where it is written, how the user would write it
+
+
+def _settings(machine: Machine, frame: Frame) -> dict[str, list[Setting]]:
+    """The entries of the notebook's configurations that nobody reads, by lower-case name."""
+    found: dict[str, list[Setting]] = {}
+    for name, value in frame.names.items():
+        if isinstance(value, Int) and value.place is not None and name not in machine.read_names and len(name) > 3:
+            found.setdefault(name.lower(), []).append((value, value.place, name))
+        elif isinstance(value, Dict) and ... not in value.read:
+            for key, entry in value.fields.items():
+                if isinstance(key, str) and key in value.written and key not in value.read:
+                    found.setdefault(key.lower(), []).append((entry, value.written[key], f"{name}[{key!r}]"))
+        elif isinstance(value, (Instance, Class)):
+            for key, entry in value.fields.items():
+                if isinstance(entry, Int) and entry.place is not None and key not in value.read:
+                    found.setdefault(str(key).lower(), []).append((entry, entry.place, f"{name}.{key}"))
+    return found
