@@ -126,7 +126,7 @@ def test_missing_paths_and_broken_links_are_listed(folder: Path) -> None:
         ("gone.ipynb", missing),
         ("link.ipynb", broken),
         ("link.ipynb", broken),
-        ("nul\0", "cannot be read: embedded null byte"),
+        ("nul\0", "is no path: it holds a null character"),
     ]
 
 

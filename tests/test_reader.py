@@ -284,7 +284,7 @@ def test_missing_files_folders_and_broken_links_say_so(tmp_path: Path) -> None:
         "gone.ipynb": "does not exist; name a notebook, a script or a folder",
         "link.ipynb": "is a broken link to gone.ipynb; restore its target",
         ".": "is a folder; name a notebook or a script",
-        "nul\0.ipynb": "cannot be read: embedded null byte",
+        "nul\0.ipynb": "is no path: it holds a null character",
         "a" * 300: "cannot be read: File name too long",
     }
     for name, reason in reasons.items():

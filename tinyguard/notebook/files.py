@@ -44,7 +44,7 @@ def unreadable(path: str, error: Exception) -> str:
             return "may not be read: permission denied"
         case OSError():
             return f"cannot be read: {error.strerror}"
-    return f"cannot be read: {error}"
+    return "is no path: it holds a null character"
 
 
 def _exists(path: str, skipped: list[Skipped]) -> bool:
