@@ -140,7 +140,7 @@ class NameRead(Event):
     builtin: bool = False
 
 
-class NameStale(Event):
+class ObjectStale(Event):
     """A name still holds what was built from an earlier definition of another name; place is where it was built."""
 
     name: str
@@ -152,7 +152,7 @@ class NameStale(Event):
 
 
 class CellRepeated(Event):
-    """A cell that changes its own input ran more than once, or ran again after its consumers; place is the change."""
+    """A cell that changes its own input ran after a cell that uses the result, perhaps again; place is the change."""
 
     name: str
     change: str  # as the user wrote it: "x = x / 255"

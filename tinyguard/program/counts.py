@@ -1,0 +1,96 @@
+"""Execution counts -> the order in which cells last ran, and where the kernel was restarted. Counts alone, no names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tinyguard.notebook.cells import Cell, Notebook
+
+FAR = 10**9  # more than any kernel counts
+_RESET = re.compile(r'"(?:execution_count|prompt_number)"\s*:\s*0\b')
+_LOST_NAME = re.compile(r"name '(\w+)' is not defined")
+
+
+class Counts(NamedTuple):
+    """The execution counts of a notebook, each kernel's for itself. A count tells of a cell's last run only."""
+
+    first: Mapping[int, int]  # cell -> count, as long as the first kernel lived
+    restarted: Sequence[Mapping[int, int]] = ()  # the same for each kernel after it
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The executed cells in the order in which they last ran."""
+        kernels = [self.first, *self.restarted]
+        return tuple(cell for kernel in kernels for cell in sorted(kernel, key=kernel.__getitem__))
+
+    def history(self, kernel: Mapping[int, int], cell: int) -> tuple[int, ...] | None:
+        """Every cell that had run in a restarted kernel when this one did; None when a count between is missing.
+
+        What was run again before the first cell that is known to be the new kernel's stands above it, with its count.
+        """
+        cells = {count: above for above, count in self.first.items()} | {count: own for own, count in kernel.items()}
+        earlier = [cells.get(count) for count in range(1, kernel[cell])]
+        return None if None in earlier else tuple(found for found in earlier if found is not None)
+
+    def gap(self, low: int, high: int) -> bool:
+        """Between two counts something ran whose count is no longer there."""
+        return any(count not in self.first.values() for count in range(low + 1, high))
+
+
+def counts(notebook: Notebook) -> Counts:
+    """A kernel gives each count once. One that comes again, lower than the cell above, is another kernel's.
+
+    So is a 1 below larger counts. The same count twice in a row is a cell that was split or copied.
+    """
+    kernels: list[dict[int, int]] = [{}]
+    last: tuple[int, dict[int, int]] = (0, kernels[0])
+    for number, cell in enumerate(notebook.cells):
+        count = cell.count
+        if not (cell.code and count):
+            continue
+        before, kernel = last
+        if count != before:
+            fits = [kernel for kernel in kernels if _fits(count, kernel, kernel is kernels[0])]
+            if not fits or (count == 1 and before):
+                kernels.append({})
+                fits = kernels[-1:]
+            kernel = min(reversed(fits), key=lambda kernel: _distance(count, kernel))
+        kernel[number] = count
+        last = count, kernel
+    # A lone low count may be a cell that was pasted in, unless what it says is that its names were lost.
+    restarted = [kernel for kernel in kernels[1:] if len(kernel) > 1 or lost_names(notebook.cells[next(iter(kernel))])]
+    return Counts(kernels[0], restarted)
+
+
+def _fits(count: int, kernel: Mapping[int, int], first: bool) -> bool:
+    """The first kernel's cells may have run in any order; of a later one only rising counts are known to be its own."""
+    return count not in kernel.values() if first else count > max(kernel.values())
+
+
+def _distance(count: int, kernel: Mapping[int, int]) -> int:
+    """How far the kernel had to count on to get there."""
+    return count - max((other for other in kernel.values() if other < count), default=-FAR)
+
+
+def lost_names(cell: Cell) -> frozenset[str]:
+    """The names that a saved NameError of this cell misses."""
+    return frozenset(
+        match[1]
+        for output in cell.outputs
+        if output.get("output_type") == "error" and output.get("ename") == "NameError"
+        if (match := _LOST_NAME.search(str(output.get("evalue"))))
+    )
+
+
+def resets_counts(notebook: Notebook) -> bool:
+    """A host wrote `In[0]` for cells that it had run: there a missing count says nothing."""
+    text = notebook.text
+    if not text and notebook.path.endswith(".ipynb"):
+        try:
+            with open(notebook.path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            return False
+    return _RESET.search(text) is not None
