@@ -141,6 +141,11 @@ def test_a_module_beside_the_notebook_has_its_own_comments(tmp_path: Path) -> No
     assert left(applied("train()", findings=findings)) == [("TNY501", None, 3)]
 
 
+def test_a_comment_for_the_notebook_is_not_for_the_modules_beside_it(tmp_path: Path) -> None:
+    elsewhere = finding(1, cell=None, path=str(tmp_path / "helpers.py"))
+    assert left(applied("# tinyguard: ignore-notebook", findings=[elsewhere, finding(1)])) == [("TNY501", None, 1)]
+
+
 def test_a_cell_that_does_not_parse_has_no_comments() -> None:
     cell = Cell(number=1, source="step(  # tinyguard: ignore[TNY501]")
     result = suppress(Notebook(path=PATH, cells=(cell,)), [finding(1)], ran=[], complete=True, known=KNOWN)
