@@ -213,7 +213,7 @@ def test_absence_is_not_told_of_what_escaped() -> None:
     for number in (MODEL, OPTIMIZER):
         escaped = Escaped(place=at(5), objects=(number,))
         assert lines(StepMissing(), READY, escaped, UNSTEPPED, UNSTEPPED, ended()) == []
-        assert lines(BackwardMissing(), READY, escaped, UNDIFFERENTIATED, ended()) == []
+        assert lines(BackwardMissing(), READY, escaped, UNDIFFERENTIATED, UNDIFFERENTIATED, ended()) == []
 
 
 def test_a_step_that_may_be_taken_is_a_step() -> None:
@@ -225,19 +225,30 @@ def test_a_step_without_gradients_is_told_at_the_step() -> None:
     assert lines(BackwardMissing(), READY, UNDIFFERENTIATED, UNDIFFERENTIATED, ended()) == [12]
 
 
+def test_one_step_without_gradients_is_a_trial() -> None:
+    assert lines(BackwardMissing(), READY, UNDIFFERENTIATED, ended()) == []
+    assert lines(BackwardMissing(), READY, UNDIFFERENTIATED, loss(20), stepped(21), ended()) == []
+
+
 def test_gradients_may_come_from_elsewhere() -> None:
     written = GradientsSet(place=at(11), parameters=owned(MODEL))
     unknown = BackwardRan(place=at(11), reaches=leaves(complete=False))
     for source in (written, unknown, backward(11, facts=MAYBE), backward(11, OTHER_MODEL)):
-        assert lines(BackwardMissing(), READY, loss(10), source, stepped(12), ended()) == []
-    assert lines(BackwardMissing(), READY, backward(3), stepped(4), loss(10), stepped(12), ended()) == []
-    assert lines(BackwardMissing(), READY, loss(10, facts=MAYBE), stepped(12), ended()) == []
-    assert lines(BackwardMissing(), READY, loss(10), stepped(12, parameters=leaves(100, complete=False)), ended()) == []
+        turn = [loss(10), source, stepped(12)]
+        assert lines(BackwardMissing(), READY, turn, turn, ended()) == []
+    turn = [loss(10), stepped(12)]
+    assert lines(BackwardMissing(), READY, backward(3), stepped(4), turn, turn, ended()) == []
+    assert lines(BackwardMissing(), READY, written.replace(place=at(3)), turn, turn, ended()) == []
+    turn = [loss(10, facts=MAYBE), stepped(12)]
+    assert lines(BackwardMissing(), READY, turn, turn, ended()) == []
+    turn = [loss(10), stepped(12, parameters=leaves(100, complete=False))]
+    assert lines(BackwardMissing(), READY, turn, turn, ended()) == []
 
 
 def test_a_schedule_that_is_drawn_computes_no_loss() -> None:
     assert lines(BackwardMissing(), READY, loss(3), stepped(4), stepped(4), stepped(4), ended()) == []
-    assert lines(BackwardMissing(), READY, loss(3, models=(use(grad=False),)), stepped(4), ended()) == []
+    turn = [loss(3, models=(use(grad=False),)), stepped(4)]
+    assert lines(BackwardMissing(), READY, turn, turn, ended()) == []
 
 
 # --- TNY506, TNY507 ---------------------------------------------------------------------------------------------------

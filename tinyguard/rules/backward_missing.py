@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tinyguard.events import BackwardRan, Event, GradientsSet, LossComputed, ModelUse, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import judged, lap, may_touch
+from tinyguard.steps import judged, lap, may_touch, previous
 from tinyguard.story import Story, certain
 
 
@@ -15,7 +15,8 @@ class BackwardMissing(Rule):
     """An optimizer steps after each loss, and no backward() ever gives it a gradient.
 
     `step()` skips parameters without gradient: nothing changes and nothing complains. Usual causes: `loss.backward()`
-    was forgotten, commented out, or written without its parentheses.
+    was forgotten, commented out, or written without its parentheses. Reported for a loop, not for steps that are tried
+    one by one.
     """
 
     code = "TNY505"
@@ -58,6 +59,19 @@ def fit(net, optimizer, steps):
 """,
     )
     good = (
+        # Another object's backward() does it.
+        bad[0]
+        .replace(
+            "# %%\nfor",
+            """# %%
+class Accelerator:
+    def backward(self, loss):
+        loss.backward()
+
+accelerator = Accelerator()
+for""",
+        )
+        .replace("    optimizer.step()  # TNY505", "    accelerator.backward(loss)\n    optimizer.step()"),
         bad[0].replace("    optimizer.step()  # TNY505", "    loss.backward()\n    optimizer.step()"),
         bad[1].replace("loss.backward\n", "loss.backward()\n").replace("  # TNY505", ""),
         # The gradient is asked for and written by hand.
@@ -128,6 +142,9 @@ def _loss_without_gradient(step: OptimizerStepped, story: Story) -> LossComputed
     """The loss that this step was meant to lower, when nothing anywhere may give its optimizer a gradient."""
     if not step.parameters.complete or story.escaped(step.optimizer):
         return None
+    last = previous(step, story)
+    if last is None or (last.place, last.via) != (step.place, step.via):
+        return None  # no loop: cells tried one by one
     before = lap(step, story)
     if any(isinstance(event, BackwardRan) for event in before):
         # Gradients there are; that they go past this optimizer is for TNY501 and TNY502 to say.
