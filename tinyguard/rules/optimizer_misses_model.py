@@ -128,7 +128,7 @@ class Trainer:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=lr)
 
     def reset(self):
-        self.model = nn.Linear(4, 1)  # TNY501
+        self.model = nn.Linear(4, 1)
 
     def fit(self, steps):
         for step in range(steps):
@@ -137,7 +137,7 @@ class Trainer:
             self.optimizer.step()
 # %%
 trainer = Trainer(lr=0.1)
-trainer.reset()
+trainer.reset()  # TNY501
 trainer.fit(20)
 """,
     )
@@ -147,11 +147,16 @@ trainer.fit(20)
             "model = nn.Linear(4, 3)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)",
         ),
         bad[1]
-        .replace("# %% In[2]", "# %% In[4]", 1)
-        .replace("net = Net(hidden=64)  # TNY501", "net.eval(); net.train()"),
+        .replace("  # TNY501", "")
+        .replace("# %% In[5]", "optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)\n# %% In[5]"),
         bad[2].replace("large(torch", "small(torch").replace("  # TNY501", ""),
         bad[3].replace("Trainer(first, second_optimizer)", "Trainer(first, first_optimizer)").replace("  # TNY501", ""),
-        bad[4].replace("self.model = nn.Linear(4, 1)  # TNY501", "self.model.reset_parameters()"),
+        bad[4]
+        .replace(
+            "    def reset(self):\n        self.model = nn.Linear(4, 1)",
+            "    def reset(self):\n        self.model.reset_parameters()",
+        )
+        .replace("  # TNY501", ""),
         # Generator and discriminator: each loss has its own optimizer, detach keeps them apart.
         """
 # %%

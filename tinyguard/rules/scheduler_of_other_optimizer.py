@@ -75,7 +75,7 @@ class Trainer:
         self.scheduler = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, gamma=0.9)
 
     def unfreeze(self):
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)  # TNY503
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)
 
     def fit(self, epochs):
         for epoch in range(epochs):
@@ -88,7 +88,7 @@ class Trainer:
 # %%
 trainer = Trainer(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)))
 trainer.fit(20)
-trainer.unfreeze()
+trainer.unfreeze()  # TNY503
 trainer.fit(20)
 """,
     )
