@@ -140,6 +140,38 @@ for lr in [0.1, 0.01, 0.001]:
     model(torch.rand(8, 4)).pow(2).mean().backward()
     optimizer.step()
 """,
+        # A learning rate range test on a copy, then the training.
+        """
+# %%
+import copy
+import torch
+from torch import nn
+
+def lr_find(model, criterion, steps=10):
+    model = copy.deepcopy(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+    losses = []
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] *= 2
+        optimizer.zero_grad()
+        loss = criterion(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+# %%
+model = nn.Linear(4, 3)
+criterion = nn.CrossEntropyLoss()
+lr_find(model, criterion)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(20):
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.zero_()
+    criterion(model(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
+    optimizer.step()
+""",
         # One step, for show.
         """
 # %%

@@ -13,9 +13,10 @@ from tinyguard.story import Story
 class LossKeptWithGraph(Rule):
     """A loss is kept beyond its step as a tensor, and its autograd graph with it.
 
-    `losses.append(loss)` and `total += loss` hold on to everything the loss was computed from: memory grows with each
-    batch until the device has none left, and nothing can be plotted or printed without a detour. What is wanted is the
-    number: `loss.item()`. A sum of losses that is differentiated itself is no such case.
+    `losses.append(loss)` and `total += loss` hold on to the graph that the loss was computed by: it grows by the nodes
+    of every step, and by all activations of a step whose backward() has not freed them; on a device, none of its
+    memory comes back, and nothing can be plotted without a detour. What is wanted is the number: `loss.item()`. A sum
+    of losses that is differentiated itself is no such case.
     """
 
     code = "TNY403"
