@@ -50,6 +50,9 @@ _DATA_NAME = re.compile(
 _SPLIT_WORD = re.compile(rf"(?:^|[_\W])({_WORD})(?:$|[_\W\d])", re.IGNORECASE)
 
 
+PART = "part of the training data"  # evidence that a name may overrule: the part may be held out
+
+
 def split_in_name(name: str, pattern: re.Pattern[str] = _SPLIT_WORD) -> str | None:
     """The split that a name speaks of: "test" for `testloader_2`; None if of none or of several."""
     found = {_SPLITS[match.lower()] for match in pattern.findall(name)}
@@ -92,7 +95,7 @@ def told_by_name(machine: Machine, name: str, value: Any, evidence: str) -> Any:
         samples = Samples(split=split, evidence=evidence)
         loader = Loader(machine.new_number(), {"samples": samples, "batch_size": None}, built=machine.place())
         return loader
-    if isinstance(value, (Loader, Dataset)) and value.samples.split is None:
+    if isinstance(value, (Loader, Dataset)) and (value.samples.split is None or value.samples.evidence == PART):
         split = split_in_name(name, _LOADER_NAME) or split_in_name(name, _DATA_NAME) or split_in_name(name)
         if split is not None:
             machine.heap.write(value.fields, "samples", value.samples.replace(split=split, evidence=evidence))

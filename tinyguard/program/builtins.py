@@ -7,13 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyguard.program.assignment import set_attribute
-from tinyguard.program.expressions import BUILTINS, any_of, collected, condition_of, merge, note_kept, truth
-from tinyguard.program.machine import CALL, KNOWN, Call, Machine, place_of
+from tinyguard.program.expressions import (
+    BUILTINS,
+    any_of,
+    attribute_native,
+    collected,
+    condition_of,
+    merge,
+    note_kept,
+    truth,
+)
+from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, Call, Machine, place_of
 from tinyguard.program.tensors import combined_tensors
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
 from tinyguard.program.torch_data import draw
 from tinyguard.program.torch_modules import call_method_of_model
 from tinyguard.program.torch_training import METHODS_OF as TRAINING_METHODS
+from tinyguard.program.torch_training import step_unknown
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,
@@ -51,9 +61,7 @@ def _builtin(*names: str) -> Callable[[Callable[[Machine, Call], Any]], Callable
     return register
 
 
-@_builtin(
-    "print", "display", "repr", "id", "hash", "format", "input", "open", "vars", "dir", "globals", "locals", "exec"
-)
+@_builtin("print", "display", "repr", "id", "hash", "format", "input", "vars", "dir", "globals", "locals", "exec")
 @_builtin("eval", "compile", "help", "issubclass", "callable", "bytes", "bytearray", "memoryview", "ord", "chr", "bin")
 @_builtin(
     "hex", "oct", "divmod", "complex", "object", "get_ipython", "exit", "quit", "breakpoint", "delattr", "__import__"
@@ -61,6 +69,13 @@ def _builtin(*names: str) -> Callable[[Callable[[Machine, Call], Any]], Callable
 def data(machine: Machine, call: Call) -> Any:
     """Reads its arguments, keeps none of them, gives data."""
     return Unknown()
+
+
+@_builtin("open")
+def open_(machine: Machine, call: Call) -> Any:
+    """A file: what is read from it remembers its name."""
+    path = call.argument(0, "file")
+    return Unknown(("file", path)) if isinstance(path, str) else Unknown()
 
 
 @_builtin("len")
@@ -131,15 +146,25 @@ def filter_(machine: Machine, call: Call) -> Any:
     return Iteration((value,), lambda parts, lap: parts[0])
 
 
-@_builtin("iter", "reversed", "sorted", "aiter")
+@_builtin("iter", "aiter")
+def iter_(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    return Iteration((value,), lambda parts, lap: parts[0]) if isinstance(value, Loader) else value
+
+
+@_builtin("reversed", "sorted")
 def same_items(machine: Machine, call: Call) -> Any:
     value = call.argument(0)
-    if isinstance(value, (List, Tuple)) and call.path != "builtins.iter":
-        if all(isinstance(item, (int, float)) for item in value.items) or all(isinstance(i, str) for i in value.items):
-            reverse = call.path == "builtins.reversed"
-            items = tuple(reversed(value.items)) if reverse else tuple(sorted(value.items))
-            return List(machine.new_number(), {"items": items, "exact": not isinstance(value, List) or value.exact})
-    return value
+    if not isinstance(value, (List, Tuple)) or not value.items:
+        return value
+    items = value.items
+    if call.path == "builtins.reversed":
+        items = tuple(reversed(items))
+    elif all(isinstance(item, (int, float)) for item in items) or all(isinstance(item, str) for item in items):
+        items = tuple(sorted(items))
+    elif all(isinstance(item, Unknown) for item in items):
+        items = tuple(Unknown(("sorted", item.key)) for item in items)
+    return List(machine.new_number(), {"items": items, "exact": not isinstance(value, List) or value.exact})
 
 
 @_builtin("next", "anext")
@@ -248,9 +273,10 @@ def setattr_(machine: Machine, call: Call) -> Any:
 @_builtin("hasattr")
 def hasattr_(machine: Machine, call: Call) -> Any:
     owner, name = call.argument(0), call.argument(1)
-    if isinstance(owner, (Instance, Model)) and isinstance(name, str):
-        if name in owner.fields or (owner.cls is not None and owner.cls.find(name) is not MISSING):
-            return True
+    if isinstance(owner, (Instance, Model)) and (
+        name in owner.fields or (owner.cls is not None and owner.cls.find(name) is not MISSING)
+    ):
+        return True
     return Unknown(("hasattr", id(owner), name if isinstance(name, str) else 0))
 
 
@@ -285,9 +311,10 @@ def arithmetic(machine: Machine, call: Call) -> Any:
     if any(isinstance(value, (Tensor, Leaves)) for value in values):
         return combined_tensors(machine, *values)
     if values and all(isinstance(value, (int, float)) for value in values):
-        function = {"builtins.max": max, "builtins.min": min, "builtins.sum": lambda *x: sum(x)}.get(call.path)
-        if function is not None:
-            return function(*values)
+        if call.path in ("builtins.max", "builtins.min"):
+            return max(values) if call.path == "builtins.max" else min(values)
+        if call.path == "builtins.sum":
+            return sum(values)
     return Unknown()
 
 
@@ -480,9 +507,11 @@ def call_method_of_iteration(machine: Machine, owner: Iteration, name: str, call
 
 def call_method_of_unknown(machine: Machine, owner: Unknown, name: str, call: Call) -> Any:
     if name in ("backward", "step", "zero_grad"):
-        return TRAINING_METHODS[Unknown](machine, owner, name, call)
+        return step_unknown(machine, owner, name, call)
     if name == "parameters":
         return Unknown(graph=True)
+    if isinstance(owner.key, tuple) and owner.key[0] == "file":
+        return owner  # its lines, stripped, split ...
     return Unknown((name, owner.key), graph=owner.graph)
 
 
@@ -498,3 +527,5 @@ METHODS: dict[type, Any] = {
     Unknown: call_method_of_unknown,
 }
 CALL[Method] = call_method
+for _type in (Iteration, Range):
+    ATTRIBUTE[_type] = attribute_native

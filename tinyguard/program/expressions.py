@@ -164,12 +164,10 @@ def attribute_of_module(machine: Machine, value: ModuleValue, name: str) -> Any:
 
 
 def attribute_of_unknown(machine: Machine, value: Unknown, name: str) -> Any:
-    return Unknown((name, value.key), graph=value.graph) if name not in NATIVE_ON_UNKNOWN else Method(value, name)
-
-
-NATIVE_ON_UNKNOWN = frozenset(
-    {"backward", "step", "zero_grad", "eval", "train", "parameters", "items", "keys", "values"}
-)
+    from_file = isinstance(value.key, tuple) and value.key[0] == "file"
+    if from_file or name in ("backward", "step", "zero_grad", "parameters"):
+        return Method(value, name)
+    return Unknown((name, value.key), graph=value.graph)
 
 
 def attribute_native(machine: Machine, value: Any, name: str) -> Any:
@@ -347,7 +345,9 @@ def binary(machine: Machine, node: ast.BinOp, frame: Frame) -> Any:
 
 def note_kept(machine: Machine, kept: Any, value: Any, name: str, how: str) -> None:
     """Write GraphKept when a loss is added to one of an earlier step, whose backward has run."""
-    if not (isinstance(kept, Tensor) and isinstance(value, Tensor) and value.grad and value.loss and kept.loss):
+    if not (isinstance(kept, Tensor) and isinstance(value, Tensor) and value.grad and kept.grad):
+        return
+    if not (value.loss or id(value) in machine.differentiated) or not (kept.loss or id(kept) in machine.differentiated):
         return
     if any(graph.used for graph in kept.graphs) and not all(graph in kept.graphs for graph in value.graphs):
         machine.emit(GraphKept, name=name, how=how)

@@ -192,6 +192,8 @@ def joined_tensors(one: Tensor, other: Tensor) -> Tensor:
         role=one.role if one.role == other.role else "",
         grad=one.grad or other.grad,
         graphs=merged(one.graphs, other.graphs),
+        layer=one.layer if one.layer == other.layer else "",
+        length=one.length if one.length == other.length else None,
     )
 
 

@@ -65,9 +65,11 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     items, exact = items_of(machine, iterable, frame)
     mark = machine.heap.mark()
     facts = machine.keep_facts()
+    head = frame.at
     for index, item in enumerate(items):
         if index and not exact:
             machine.heap.widen(mark)
+        frame.at = head
         for loader in loaders:
             machine.emit(BatchDrawn, loader=loader.number, samples=loader.samples)
         signal = lap(item)
@@ -159,8 +161,14 @@ def items_of(machine: Machine, iterable: Any, frame: Frame) -> tuple[list[Any], 
                 laps(machine, iterable, found.append, frame)
             return found or [Unknown(graph=True), Unknown(graph=True)], False
         case Unknown():
-            return [Unknown(graph=iterable.graph), Unknown(graph=iterable.graph)], False
+            return [item_of_unknown(iterable), item_of_unknown(iterable)], False
     return [Unknown(), Unknown()], False
+
+
+def item_of_unknown(iterable: Unknown) -> Unknown:
+    """An item of an unknown iterable; of a file, one of its lines."""
+    key = iterable.key
+    return Unknown(key, graph=False) if isinstance(key, tuple) and key[0] == "file" else Unknown(graph=iterable.graph)
 
 
 def batch_of(loader: Loader) -> Tensor:

@@ -148,6 +148,7 @@ class Machine:
         self.frozen: dict[int, Any] = {}  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
+        self.differentiated: dict[int, Any] = {}  # tensors whose backward ran, by id
         self.passes: list[Pass] = []
         self.plans: list[Plan] = []
         self.caches: dict[Any, Any] = {}

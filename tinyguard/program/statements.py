@@ -105,6 +105,7 @@ def for_(machine: Machine, node: ast.For | ast.AsyncFor, frame: Frame) -> Signal
 
     plan = Plan(batch_loop=bool(loaders_of(iterable)))
     machine.plans.append(plan)
+    frame.at = node
     try:
         laps(machine, iterable, lap, frame)
     finally:
@@ -140,6 +141,11 @@ def _emit_plan(machine: Machine, plan: Plan, epochs: Number) -> None:
         samples=first.loader.samples,
         batch_size=batch_size if isinstance(batch_size, int) else None,
         evaluated=tuple(dict.fromkeys(plan.evaluated)),
+        functions=tuple(
+            frame.function.name
+            for frame in machine.stack
+            if isinstance(frame.function, Function) and not frame.source.pretend
+        ),
     )
 
 

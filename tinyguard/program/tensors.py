@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyguard.events import Activation, Parameters
+from tinyguard.finding import Place
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import Machine
 from tinyguard.program.values import Dict, Graph, Instance, Leaves, List, Tensor, Tuple, Unknown
@@ -96,12 +97,12 @@ def detached(tensor: Tensor) -> Tensor:
     return tensor.with_(reaches=frozenset(), complete=True, grad=False, graphs=())
 
 
-def activated(machine: Machine, tensor: Any, name: str) -> Any:
-    """The result of an activation function that a loss may apply a second time."""
+def activated(machine: Machine, tensor: Any, name: str, *, place: Place | None = None) -> Any:
+    """The result of an activation function that a loss may apply a second time; `place`: of its layer."""
     if not isinstance(tensor, Tensor):
         tensor = combined_tensors(machine, tensor)
     result = combined_tensors(machine, tensor)
-    return result.with_(activation=Activation(name, machine.place()), known=True, width=tensor.width)
+    return result.with_(activation=Activation(name, place or machine.place()), known=True, width=tensor.width)
 
 
 def passed(machine: Machine, tensor: Any) -> Any:

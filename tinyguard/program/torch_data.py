@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyguard.datasets import data_set, data_set_at
 from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, Samples
-from tinyguard.program.assignment import split_in_name
+from tinyguard.program.assignment import PART, split_in_name
 from tinyguard.program.calls import made_instance
 from tinyguard.program.expressions import collected
 from tinyguard.program.iteration import batch_of
@@ -17,10 +17,12 @@ from tinyguard.program.values import (
     Class,
     Dataset,
     Instance,
+    Int,
     Iteration,
     List,
     Loader,
     Method,
+    Range,
     Tensor,
     Transform,
     Tuple,
@@ -94,9 +96,23 @@ def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
         classes=known.classes if known else None,
         root=root,
         augmentation=transform.augmentation if transform else (),
-        class_order="sorted" if kind in _FOLDERS else None,
+        class_order="sorted" if kind in _FOLDERS else _class_order(call),
         rearranged=machine.rearranges,
     )
+
+
+def _class_order(call: Call) -> str | None:
+    """Where a list of class names among the arguments comes from: a file's name, or "sorted"."""
+    for value in call.values():
+        first = value.items[0] if isinstance(value, List) and value.items else None
+        key = first.key if isinstance(first, Unknown) else None
+        names = []
+        while isinstance(key, tuple) and len(key) > 1:
+            names.append(key[0])
+            if key[0] == "file":
+                return "sorted" if "sorted" in names else f"of {key[1].rpartition('/')[2]}"
+            key = key[1]
+    return None
 
 
 _FOLDERS = ("ImageFolder", "DatasetFolder")
@@ -115,13 +131,21 @@ def new_dataset(machine: Machine, samples: Samples) -> Dataset:
 
 def make_dataset(machine: Machine, call: Call) -> Dataset:
     """torchvision.datasets.<Something>(...)"""
-    return new_dataset(machine, samples_of_call(machine, call, call.path.rpartition(".")[2]))
+    samples = samples_of_call(machine, call, call.path.rpartition(".")[2])
+    if samples.kind == "FakeData":
+        size, classes = call.argument(0, "size", 1000), call.argument(2, "num_classes", 10)
+        samples = samples.replace(
+            size=int(size) if isinstance(size, int) else None,
+            classes=int(classes) if isinstance(classes, int) else None,
+        )
+    return new_dataset(machine, samples)
 
 
 def make_tensor_dataset(machine: Machine, call: Call) -> Dataset:
     tensors = [value for value in call.args if isinstance(value, Tensor)]
     sources = frozenset(number for tensor in tensors for number in _sources_of(tensor))
-    return new_dataset(machine, Samples(kind="TensorDataset", sources=sources))
+    size = tensors[0].length if tensors else None
+    return new_dataset(machine, Samples(kind="TensorDataset", sources=sources, size=size))
 
 
 def _sources_of(tensor: Tensor) -> frozenset[int]:
@@ -160,14 +184,18 @@ def make_user_dataset(machine: Machine, cls: Class, call: Call) -> Any:
 def make_subset(machine: Machine, call: Call) -> Any:
     """A part of a data set: its own split, told by its name or else unknown; the origin is remembered."""
     parent = dataset_of(machine, call.argument(0, "dataset"))
-    return _part_of(machine, parent) if parent else Unknown()
+    indices = call.argument(1, "indices")
+    size: Any = len(indices.items) if isinstance(indices, List) and indices.exact else None
+    if isinstance(indices, Range) and isinstance(indices.stop, int) and isinstance(indices.start, int):
+        size = indices.stop - indices.start
+    return _part_of(machine, parent, size) if parent else Unknown()
 
 
-def _part_of(machine: Machine, parent: Dataset) -> Dataset:
+def _part_of(machine: Machine, parent: Dataset, size: Any = None) -> Dataset:
     samples = parent.samples
-    keep = samples.split if samples.split in ("test", "validation") else None
-    evidence = samples.evidence if keep else ""
-    return new_dataset(machine, samples.replace(split=keep, evidence=evidence, size=None))
+    evidence = PART if samples.split == "train" else samples.evidence
+    size = int(size) if isinstance(size, int) and size > 1 else None
+    return new_dataset(machine, samples.replace(evidence=evidence, size=size, sources=frozenset()))
 
 
 def make_random_split(machine: Machine, call: Call) -> Any:
@@ -176,7 +204,8 @@ def make_random_split(machine: Machine, call: Call) -> Any:
     number = len(lengths.items) if isinstance(lengths, (List, Tuple)) else 2
     if parent is None:
         return Unknown()
-    return Tuple(tuple(_part_of(machine, parent) for _ in range(min(number, 6))))
+    sizes = lengths.items if isinstance(lengths, (List, Tuple)) and lengths.items else (None,) * number
+    return Tuple(tuple(_part_of(machine, parent, size) for size in sizes[:6]))
 
 
 def make_concat(machine: Machine, call: Call) -> Any:
@@ -261,7 +290,7 @@ def make_loader(machine: Machine, call: Call) -> Loader:
     has_sampler = sampler is not None
     if has_sampler and samples.split == "train":
         # A sampler picks part of the data; which part, only a name can tell.
-        samples = samples.replace(split=None, evidence="", size=None)
+        samples = samples.replace(evidence=PART, size=None, sources=frozenset((machine.new_number(),)))
     if dataset is None and not isinstance(given, CONSTANT):
         samples = samples.replace(sources=frozenset((identity(machine, given),)))
     batch_size = call.argument(1, "batch_size", 1)
@@ -280,6 +309,7 @@ def make_loader(machine: Machine, call: Call) -> Loader:
         dataset=dataset.number if dataset else None,
         shuffle=shuffle if isinstance(shuffle, bool) and (known or "shuffle" in call.kwargs) else None,
         sampler=has_sampler,
+        batch_size_at=batch_size.place if isinstance(batch_size, Int) else None,
         batch_size=int(batch_size) if isinstance(batch_size, int) and (known or "batch_size" in call.kwargs) else None,
         drop_last=drop_last if isinstance(drop_last, bool) and known else None,
     )

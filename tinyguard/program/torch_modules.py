@@ -309,10 +309,10 @@ def _sequential_forward(machine: Machine, model: Model, call: Call) -> Any:
 def _layer_forward(machine: Machine, model: Model, layer: Layer, call: Call) -> Any:
     first = call.argument(0, "input", Unknown())
     if layer.activation:
-        return activated(machine, first, layer.activation)
+        return activated(machine, first, layer.activation, place=model.built)
     if layer.passes:
         return passed(machine, first)
-    result = combined_tensors(machine, *call.values())
+    result = combined_tensors(machine, *call.values()).with_(layer=model.kind)
     if "leaf" in model.fields:
         reached, certain = thawed(machine, Parameters(frozenset((model.fields["leaf"],))))
         if machine.modes["grad"] is not False:
@@ -373,6 +373,7 @@ def compute_loss(machine: Machine, criterion: str, call: Call, *, built: Any = N
         criterion=criterion,
         criterion_built=built,
         activation=source.activation if source else None,
+        layer=source.layer if source else "",
         input_known=bool(source and source.known and source.complete),
         outputs=source.width if source else None,
         classes=samples.classes if samples else None,

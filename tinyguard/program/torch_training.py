@@ -15,7 +15,7 @@ from tinyguard.events import (
     SchedulerBuilt,
     SchedulerStepped,
 )
-from tinyguard.program.expressions import collected
+from tinyguard.program.expressions import attribute_native, collected
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.tensors import (
     activated,
@@ -200,6 +200,7 @@ def backward(machine: Machine, tensor: Tensor) -> None:
         loss=loss,
         criterion=criterion,
     )
+    machine.differentiated[id(tensor)] = tensor
     for graph in tensor.graphs:
         graph.used = True
     for entry in machine.passes:
@@ -266,7 +267,8 @@ def _reshaped(machine: Machine, tensor: Tensor, name: str, call: Call) -> Any:
         last = call.args[-1] if call.args else None
         if isinstance(last, Tuple) and last.items:
             last = last.items[-1]
-        width = int(last) if isinstance(last, int) and last > 1 and (result.models or machine.forwards) else None
+        known = isinstance(last, int) and last > 1 and bool(result.models or machine.forwards)
+        width = int(last) if isinstance(last, int) and known else None
         result = result.with_(width=result.width if last == -1 else width)
     return result
 
@@ -380,7 +382,14 @@ def tensor_function(machine: Machine, call: Call) -> Any:
 
 def _created(machine: Machine, call: Call) -> Tensor:
     """A new tensor; `requires_grad=True` makes it a leaf of its own."""
-    tensor = Tensor()
+    size = call.argument(0, "size")
+    if isinstance(size, (Tuple, List)):
+        size = size.items[0] if size.items else None
+    sized = call.path.rpartition(".")[2] in ("rand", "randn", "zeros", "ones", "empty", "full", "arange", "randperm")
+    if call.path.endswith("randint"):
+        shape = call.argument(2, "size", call.argument(1))
+        size, sized = (shape.items[0], True) if isinstance(shape, (Tuple, List)) and shape.items else (None, False)
+    tensor = Tensor(length=int(size) if sized and isinstance(size, int) and size > 0 else None)
     return new_leaf(machine, tensor) if call.argument(-1, "requires_grad") is True else tensor
 
 
@@ -397,6 +406,9 @@ def set_attribute_of_leaves(machine: Machine, leaves: Leaves, name: str, value: 
         freeze(machine, leaves.parameters, value)
     elif name == "grad" and value is None:
         machine.emit(GradientsCleared, parameters=leaves.parameters, by=".grad = None")
+    elif name == "grad":  # a gradient made by hand takes the place of the old one
+        machine.emit(GradientsCleared, parameters=leaves.parameters, by=".grad = ...")
+        machine.emit(BackwardRan, reaches=leaves.parameters)
 
 
 METHODS_OF = {
@@ -404,8 +416,8 @@ METHODS_OF = {
     Scheduler: call_method_of_scheduler,
     Tensor: call_method_of_tensor,
     Leaves: call_method_of_leaves,
-    Unknown: step_unknown,
 }
+ATTRIBUTE[Scheduler] = attribute_native
 ATTRIBUTE[Optimizer] = attribute_of_optimizer
 ATTRIBUTE[Tensor] = attribute_of_tensor
 ATTRIBUTE[Leaves] = attribute_of_leaves

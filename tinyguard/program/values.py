@@ -333,6 +333,8 @@ class Tensor(Value):
         "grad",
         "graphs",
         "known",
+        "layer",
+        "length",
         "loaders",
         "loss",
         "models",
@@ -355,6 +357,8 @@ class Tensor(Value):
         role: str = "",
         grad: bool = False,
         graphs: tuple[Graph, ...] = (),
+        layer: str = "",
+        length: int | None = None,
     ) -> None:
         self.reaches = reaches  # parameter leaves behind it
         self.complete = complete  # these are all
@@ -367,6 +371,8 @@ class Tensor(Value):
         self.role = role  # "target" for the labels of a batch
         self.grad = grad  # it has a graph
         self.graphs = graphs
+        self.layer = layer  # whose output it is, changes of shape aside: "Linear"
+        self.length = length  # of its first dimension
 
     def with_(self, **changes: Any) -> Tensor:
         twin = Tensor.__new__(Tensor)
