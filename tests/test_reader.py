@@ -245,6 +245,7 @@ def test_a_malformed_cell_costs_that_cell(raw: Any, reason: str) -> None:
     notebook = reading(document(code("x = 1"), raw, code("y = 1")))
     assert [cell.number for cell in notebook.cells] == [1, 2, 3]
     assert [cell.tree is not None for cell in notebook.cells] == [True, False, True]
+    assert notebook.cells[1].binds == ("*",)  # nobody knows what it would have bound
     assert [(skipped.cell, skipped.reason) for skipped in notebook.skipped] == [(2, reason)]
 
 

@@ -164,11 +164,11 @@ def _stem(kernel: str) -> str:
 
 
 def _cell(raw: Any, number: int, path: str, skipped: list[Skipped]) -> Cell:
-    """One cell; what is wrong with it goes to `skipped`, and leaves an empty cell in its place."""
+    """One cell; what is wrong with it goes to `skipped`, and leaves an empty cell of unknown effect."""
     source = _source(raw.get("source")) if isinstance(raw, dict) else None
     if source is None or not isinstance(raw.get("cell_type"), str):
         skipped.append(Skipped(path=path, cell=number, reason=_malformation(raw)))
-        return Cell(number=number, code=False)
+        return Cell(number=number, code=False, binds=("*",))
     identity, metadata = raw.get("id"), _dict(raw.get("metadata"))
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
