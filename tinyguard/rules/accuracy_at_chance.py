@@ -25,7 +25,7 @@ LEARNT = 3.0  # times chance: a training accuracy above it shows that the model 
 FALLEN = 0.8  # of its first value: a training loss below it shows the same
 
 _TRAINING = """
-# %%
+# %% In[1]
 import torch
 from torch import nn
 from torchvision import datasets, transforms
@@ -82,7 +82,7 @@ class AccuracyAtChance(Rule):
     bad = (
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)  # TNY701
 # Out: Epoch 1: test acc 10.00%
 # Out: Epoch 2: test acc 9.60%
@@ -91,14 +91,14 @@ run(3)  # TNY701
         # in a history that is printed
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(4)  # TNY701
 # Out: {'train_loss': [2.31, 2.31, 2.30, 2.31], 'test_acc': [10.0, 10.2, 9.4, 9.9]}
 """,
         # the model learns, and the evaluation does not see it
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)  # TNY701
 # Out: Epoch 1 | train loss 2.11, train acc 24.1% | test loss 2.9, test acc 10.10%
 # Out: Epoch 2 | train loss 1.43, train acc 51.7% | test loss 3.8, test acc 9.85%
@@ -109,7 +109,7 @@ run(3)  # TNY701
         # it learns
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)
 # Out: Epoch 1: test acc 14.15%
 # Out: Epoch 2: test acc 21.60%
@@ -118,7 +118,7 @@ run(3)
         # late
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(4)
 # Out: Epoch 1: test acc 10.00%
 # Out: Epoch 2: test acc 10.15%
@@ -128,14 +128,14 @@ run(4)
         # one epoch is a beginning
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(1)
 # Out: Epoch 1: test acc 10.00%
 """,
         # whose accuracy this is, nobody says
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)
 # Out: Epoch 1: acc 10.00%
 # Out: Epoch 2: acc 9.60%

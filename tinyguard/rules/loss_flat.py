@@ -29,7 +29,7 @@ UNNUMBERED = 5  # values, where there is more than one an epoch or the output do
 ENTROPIES = frozenset({"cross_entropy", "nll_loss"})  # whose value for a guess is ln(classes)
 
 _TRAINING = """
-# %%
+# %% In[1]
 import torch
 from torch import nn
 from torchvision import datasets, transforms
@@ -70,7 +70,7 @@ class LossFlat(Rule):
     bad = (
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(4)  # TNY702
 # Out: epoch 0 loss 2.309
 # Out: epoch 1 loss 2.304
@@ -80,7 +80,7 @@ run(4)  # TNY702
         # several an epoch
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(1)  # TNY702
 # Out: [1,  2000] loss: 2.303
 # Out: [1,  4000] loss: 2.304
@@ -93,7 +93,7 @@ run(1)  # TNY702
         # slow, but it learns
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(4)
 # Out: epoch 0 loss 2.309
 # Out: epoch 1 loss 2.301
@@ -103,7 +103,7 @@ run(4)
         # a beginning
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(2)
 # Out: epoch 0 loss 2.309
 # Out: epoch 1 loss 2.304
@@ -111,7 +111,7 @@ run(2)
         # flat, but far from a guess: it has learnt what it can
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(4)
 # Out: epoch 0 loss 0.412
 # Out: epoch 1 loss 0.411

@@ -13,7 +13,7 @@ from tinyguard.rule import Rule
 from tinyguard.story import Story
 
 _TRAINING = """
-# %%
+# %% In[1]
 import torch
 from torch import nn
 
@@ -47,7 +47,7 @@ class LossNotFinite(Rule):
     bad = (
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)  # TNY703
 # Out: step 0: loss 1.6
 # Out: step 1: loss inf
@@ -55,7 +55,7 @@ run(3)  # TNY703
 """,
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(2)  # TNY703
 # Out: {'train_loss': [nan, nan], 'train_acc': [0.33, 0.33]}
 """,
@@ -64,7 +64,7 @@ run(2)  # TNY703
         # a step that loss scaling skipped, or the first state of a progress bar
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(3)
 # Out: step 0: loss inf
 # Out: step 1: loss 1.6
@@ -73,7 +73,7 @@ run(3)
         # where early stopping begins
         _TRAINING
         + """
-# %% In[3]
+# %% In[2]
 run(1)
 # Out: Validation loss decreased (inf --> 1.819619).  Saving model ...
 # Out: best loss: inf
