@@ -14,6 +14,7 @@ from loader_stories import (
     at,
     loader_built,
     model_built,
+    named,
     optimizer_built,
     parameters,
     places,
@@ -24,7 +25,17 @@ from loader_stories import (
 from stories import told
 
 from tinyguard.datasets import data_set
-from tinyguard.events import Event, Number, OptimizerStepped, RunEnded, Samples, SeedSet, SettingIgnored
+from tinyguard.events import (
+    Event,
+    ModelBuilt,
+    Number,
+    OptimizerStepped,
+    RunEnded,
+    Samples,
+    SeedSet,
+    SettingIgnored,
+    TrainingPlanned,
+)
 from tinyguard.finding import Severity
 from tinyguard.rules.batch_size_unfit import BatchSizeUnfit
 from tinyguard.rules.comparison_unequal import ComparisonUnequal
@@ -85,12 +96,30 @@ def test_a_longer_training_of_the_same_class_makes_the_short_one_a_trial() -> No
     assert places(FewEpochs(), of_another_kind, step(), plan(2), longer, END) == [at(4)]
 
 
+@pytest.mark.parametrize(("size", "classes", "few"), [(20_000, 100, True), (20_000, 10, False), (2_000, 100, False)])
+def test_unknown_data_needs_many_samples_of_many_classes(size: int, classes: int, few: bool) -> None:
+    own = Samples(kind="Birds", split="train", size=size, classes=classes)
+    assert bool(told(FewEpochs(), model_built(), step(samples=own), plan(3, samples=own), END)) is few
+
+
+def test_a_part_of_unknown_size_may_be_small() -> None:
+    part = CIFAR_TRAIN.replace(size=None, sources=frozenset({99}))
+    assert told(FewEpochs(), model_built(), step(samples=part), plan(2, samples=part), END) == []
+
+
+def test_one_number_for_several_models_is_told_once() -> None:
+    other = use(9, parameters=parameters(90))
+    models = [model_built(), *step(), *step(models=(other,))]
+    assert places(FewEpochs(), models, plan(2), plan(2, models=(other,), place=at(7)), END) == [at(4)]
+
+
 def test_a_run_that_was_not_read_whole_may_train_on() -> None:
     assert told(FewEpochs(), model_built(), step(), plan(2), RunEnded(place=at(9), complete=False)) == []
 
 
 def test_a_few_passes_of_an_autoencoder_or_gan_are_not_judged() -> None:
-    assert told(FewEpochs(), model_built(), step(criterion="mse_loss"), plan(2), END) == []
+    for criterion in ("mse_loss", "binary_cross_entropy", ""):
+        assert told(FewEpochs(), model_built(), step(criterion=criterion), plan(2), END) == []
 
 
 # --- TNY602 -----------------------------------------------------------------------------------------------------------
@@ -120,6 +149,12 @@ def test_small_batches_are_fine_for_small_sets_fine_tuning_and_accumulation() ->
     assert told(BatchSizeUnfit(), small, [drawn, first, second, stepped]) == []
 
 
+def test_small_batches_are_fine_where_no_classes_are_learnt_or_it_is_a_trial() -> None:
+    small = loader_built(batch_size=4)
+    assert told(BatchSizeUnfit(), small, step(criterion="mse_loss")) == []
+    assert told(BatchSizeUnfit(), small, named("smoke_loader", TRAIN_LOADER), step()) == []
+
+
 def test_dropping_the_only_batch_is_an_error_without_any_training() -> None:
     samples = Samples(kind="TensorDataset", size=48)
     none = loader_built(samples=samples, batch_size=64, drop_last=True)
@@ -134,6 +169,12 @@ def test_a_training_of_fifty_steps_is_hardly_one() -> None:
     (finding,) = told(BatchSizeUnfit(), large, step(), plan(10))
     assert "50 steps" in finding.message
     assert told(BatchSizeUnfit(), large, step(), plan(100)) == []
+    assert told(BatchSizeUnfit(), large, step(), plan(None)) == []
+    assert told(BatchSizeUnfit(), large, step(), plan(10, models=(use(pretrained=True),))) == []
+    assert told(BatchSizeUnfit(), large, step(), plan(10, optimizers=())) == []
+    assert told(BatchSizeUnfit(), large, step(), plan(10, functions=("sanity_check",))) == []
+    medium = CIFAR_TRAIN.replace(size=2_000)
+    assert told(BatchSizeUnfit(), loader_built(samples=medium, batch_size=500), step(), plan(10)) == []
     assert told(BatchSizeUnfit(), loader_built(batch_size=50_000), step(), plan(10)) == []  # full batches, on purpose
 
 
@@ -205,6 +246,25 @@ def test_equal_settings_tuned_settings_and_searches_are_fine() -> None:
     assert told(ComparisonUnequal(), comparison({}, {"epochs": 5}), END) == []  # who of two is wrong?
     assert told(ComparisonUnequal(), comparison({}, {"lr": 0.1}, {}, kinds="AAA"), END) == []
     assert told(ComparisonUnequal(), comparison({}, {"epochs": None}, {}), END) == []
+
+
+def test_what_is_no_comparison_is_not_judged() -> None:
+    story = comparison({}, {"epochs": 5}, {})
+    plans = [event for event in story if isinstance(event, TrainingPlanned)]
+    assert places(ComparisonUnequal(), story, END) == [at(11)]
+    assert told(ComparisonUnequal(), story, RunEnded(place=at(9), complete=False)) == []
+    assert told(ComparisonUnequal(), story, plans[0], END) == []  # the first model was trained on
+
+    def changed(**changes: Any) -> list[Event]:
+        return [event.replace(**changes) if isinstance(event, TrainingPlanned) else event for event in story]
+
+    assert told(ComparisonUnequal(), changed(evaluated=()), END) == []
+    assert told(ComparisonUnequal(), changed(functions=("quick_check",)), END) == []
+    assert told(ComparisonUnequal(), changed(facts=frozenset({("flag", True)})), END) == []
+    pretrained = plans[2].replace(models=(plans[2].models[0].replace(pretrained=True),))
+    assert told(ComparisonUnequal(), [pretrained if event is plans[2] else event for event in story], END) == []
+    nameless = [event.replace(kind="") if isinstance(event, ModelBuilt) else event for event in story]
+    assert told(ComparisonUnequal(), nameless, END) == []
 
 
 # --- TNY605 -----------------------------------------------------------------------------------------------------------

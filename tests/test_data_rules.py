@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from loader_stories import (
     CIFAR_TEST,
     CIFAR_TRAIN,
@@ -93,6 +96,19 @@ def test_the_last_fit_on_training_and_validation_data_is_meant() -> None:
     assert places(TrainedOnEvaluationData(), loaders, step(), in_eval_mode) == [at(5, 1)]
 
 
+def test_few_shot_learning_adapts_to_the_tasks_of_the_test_split() -> None:
+    tasks = loader_built(TEST_LOADER, CIFAR_TEST, sampler=True, batch_size=None)
+    assert places(TrainedOnEvaluationData(), loader_built(), tasks, step(TEST_LOADER, CIFAR_TEST)) == []
+    drawn_by_index = tasks.replace(batch_size=64)
+    assert places(TrainedOnEvaluationData(), loader_built(), drawn_by_index, step(TEST_LOADER, CIFAR_TEST)) == [
+        at(5, 1)
+    ]
+
+
+def test_a_test_split_is_never_part_of_the_last_fit() -> None:
+    assert places(TrainedOnEvaluationData(), both_loaders(), step(), step(TEST_LOADER, CIFAR_TEST)) == [at(5, 1)]
+
+
 # --- TNY202 -----------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +136,41 @@ def test_a_test_set_of_the_training_split_is_told_where_it_is_built() -> None:
     (finding,) = told(SameLoaderForBoth(), loaders, step(), evaluation(TEST_LOADER, CIFAR_TRAIN))
     assert finding.place == at(1, TEST_SET)
     assert "train=True" in finding.message
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CIFAR_TRAIN.replace(root="elsewhere"),
+        CIFAR_TRAIN.replace(kind="CIFAR100"),
+        CIFAR_TRAIN.replace(evidence="'train'"),  # read another way: who knows what it selects
+        CIFAR_TRAIN.replace(evidence="its name `train_set`"),
+    ],
+)
+def test_data_that_may_differ_is_not_the_same(other: Samples) -> None:
+    loaders = [
+        dataset_built(TRAIN_SET),
+        dataset_built(TEST_SET, other),
+        loader_built(TRAIN_LOADER, dataset=TRAIN_SET),
+        loader_built(TEST_LOADER, other, dataset=TEST_SET),
+        named("test_loader", TEST_LOADER),
+    ]
+    assert places(SameLoaderForBoth(), loaders, step(), evaluation(TEST_LOADER, other)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"measured": False},
+        {"backward": True},
+        {"models": (use(9, parameters=parameters(90)),)},
+        {"facts": frozenset({("flag", True)})},
+    ],
+)
+def test_no_evaluation_of_the_trained_model_is_no_hazard(changes: dict[str, Any]) -> None:
+    loaders = [loader_built(), named("train_loader", TRAIN_LOADER), named("val_loader", TRAIN_LOADER, place=at(3))]
+    passed = evaluation(TRAIN_LOADER, CIFAR_TRAIN, **changes)
+    assert places(SameLoaderForBoth(), loaders, step(), passed) == []
 
 
 def test_parts_of_two_copies_of_the_training_split_are_not_the_same_data() -> None:
@@ -164,6 +215,13 @@ def test_a_test_loader_that_is_never_used_while_the_training_data_is_measured() 
     assert places(EvaluatedOnTrainingDataOnly(), story, RunEnded(place=at(9), complete=False)) == []
 
 
+def test_measuring_another_model_or_an_overfitted_sample_claims_nothing() -> None:
+    other = evaluation(TRAIN_LOADER, CIFAR_TRAIN, models=(use(9, parameters=parameters(90)),))
+    assert places(EvaluatedOnTrainingDataOnly(), both_loaders(), step(), other, END) == []
+    overfitted = [loader_built(33), named("overfit_loader", 33), *step(33), evaluation(33, CIFAR_TRAIN)]
+    assert places(EvaluatedOnTrainingDataOnly(), both_loaders(), overfitted, END) == []
+
+
 # --- TNY204 -----------------------------------------------------------------------------------------------------------
 
 NEWER = 33
@@ -206,6 +264,17 @@ def test_the_order_of_unknown_data_may_be_meant() -> None:
     assert places(TrainingLoaderUnshuffled(), unshuffled.replace(samples=own), step(samples=own)) == []
 
 
+def test_only_what_is_surely_more_than_a_few_batches_is_judged() -> None:
+    part = CIFAR_TRAIN.replace(size=None, sources=frozenset({99}))
+    for batch_size, expected in ((64, [at(1, TRAIN_LOADER)]), (500, []), (None, [])):
+        unshuffled = loader_built(samples=part, shuffle=False, batch_size=batch_size, dataset=TRAIN_SET)
+        assert places(TrainingLoaderUnshuffled(), unshuffled, step(samples=part)) == expected
+    tried = [loader_built(shuffle=False), named("debug_loader", TRAIN_LOADER)]
+    assert places(TrainingLoaderUnshuffled(), tried, step()) == []
+    unknown = CIFAR_TRAIN.replace(split=None)
+    assert places(TrainingLoaderUnshuffled(), loader_built(samples=unknown, shuffle=False), step(samples=unknown)) == []
+
+
 # --- TNY206 -----------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +290,9 @@ def test_augmented_test_data_is_told_where_the_data_set_is_built() -> None:
         places(AugmentationOnEvaluationData(), loaders, step(), once, once, once, END) == []
     )  # test-time augmentation
     assert places(AugmentationOnEvaluationData(), loaders, once.replace(measured=False), END) == []
+    training = CIFAR_TRAIN.replace(augmentation=("RandomCrop",))
+    assert places(AugmentationOnEvaluationData(), evaluation(samples=training), END) == []
+    assert places(AugmentationOnEvaluationData(), evaluation(), END) == []
 
 
 # --- TNY207 -----------------------------------------------------------------------------------------------------------
@@ -266,6 +338,10 @@ def test_classes_in_another_order_for_evaluation() -> None:
     assert "sorted" in finding.message
     same = CIFAR_TEST.replace(class_order="sorted")
     assert places(ClassOrderDiffers(), loaders, step(samples=by_name), evaluation(samples=same)) == []
+    other_model = evaluation(samples=by_file, models=(use(9, parameters=parameters(90)),))
+    assert places(ClassOrderDiffers(), loaders, step(samples=by_name), other_model) == []
+    looked_at = evaluation(samples=by_file, measured=False)
+    assert places(ClassOrderDiffers(), loaders, step(samples=by_name), looked_at) == []
     unknown = CIFAR_TEST.replace(class_order=None)
     assert places(ClassOrderDiffers(), loaders, step(samples=by_name), evaluation(samples=unknown)) == []
 
@@ -277,6 +353,12 @@ def test_fewer_outputs_than_classes_is_an_error_where_the_model_is_built() -> No
     (finding,) = told(ClassCountMismatch(), model_built(MODEL, via=(at(3),)), loss(10, 200))
     assert (finding.place, finding.severity) == (at(3), Severity.ERROR)
     assert places(ClassCountMismatch(), model_built(), loss(200, 200)) == []
+    assert places(ClassCountMismatch(), model_built(), loss(10, 200, facts=frozenset({("flag", True)}))) == []
+
+
+def test_with_several_models_in_a_loss_it_is_told_at_the_loss() -> None:
+    pair = (use(), use(9, parameters=parameters(90)))
+    assert places(ClassCountMismatch(), model_built(), loss(10, 200, models=pair)) == [at(5, 2)]
 
 
 def test_many_more_outputs_than_classes_is_a_note() -> None:

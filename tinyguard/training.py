@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tinyguard.datasets import DataSet, data_set, data_set_at
 from tinyguard.events import (
     BackwardRan,
     BatchDrawn,
@@ -20,10 +21,9 @@ from tinyguard.events import (
 from tinyguard.finding import Place
 from tinyguard.story import Story, certain
 
-# Criteria of torch.nn.functional that compare outputs with class labels.
-CLASSIFICATION = frozenset(
-    {"cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "multi_margin_loss"}
-)
+# Criteria of torch.nn.functional: with class numbers as targets, and with labels of any kind.
+CLASS_NUMBERS = frozenset({"cross_entropy", "nll_loss", "multi_margin_loss"})
+CLASSIFICATION = CLASS_NUMBERS | {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
 
 # Words that a name is made of; `testloader` and `valset` are two words written as one.
 _WORDS = re.compile(
@@ -61,7 +61,20 @@ def held_out(samples: Samples | None) -> bool:
 
 def by_name_only(samples: Samples) -> bool:
     """The split is read off nothing but a variable's name."""
-    return "name" in samples.evidence
+    return samples.evidence.startswith("its name")
+
+
+def published(samples: Samples) -> DataSet | None:
+    """The public data set that these are samples of."""
+    return data_set(samples.kind) or data_set_at(samples.root)
+
+
+def size_of(samples: Samples, dataset: int | None) -> int | None:
+    """How many samples there are; of a public data set that is read whole, its published size."""
+    known = published(samples)
+    if samples.size is not None or known is None or samples.sources - {dataset}:
+        return samples.size  # a subset, and nobody knows of how many
+    return known.size(samples.split)
 
 
 def first_own_place(event: Event, other: Event | None) -> Place:

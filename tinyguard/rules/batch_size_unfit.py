@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from tinyguard.datasets import data_set, data_set_at
 from tinyguard.events import Event, LoaderBuilt, ModelUse, OptimizerStepped, Samples, TrainingPlanned
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASSIFICATION, fed, is_trial, loader_of
+from tinyguard.training import CLASS_NUMBERS, fed, is_trial, loader_of, published, size_of
 
 MANY_SAMPLES = 10_000  # samples; on smaller sets small batches are usual
 MIN_BATCH = 8  # samples; below it the gradient of a classifier is mostly noise (4 on CIFAR-10 was called a fault)
@@ -26,7 +25,7 @@ _START = """
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-from torchvision import datasets, transforms
+from torchvision import datasets, models, transforms
 
 torch.manual_seed(0)
 criterion = nn.CrossEntropyLoss()
@@ -83,10 +82,10 @@ class BatchSizeUnfit(Rule):
         _START
         + """
 # %%
-train_set = TensorDataset(torch.randn(48, 8), torch.randint(0, 3, (48,)))
+train_set = datasets.FakeData(size=48, image_size=(3, 4, 4), num_classes=3, transform=transforms.ToTensor())
 train_loader = DataLoader(train_set, batch_size=64, shuffle=True, drop_last=True)  # TNY602
 # %%
-train(nn.Linear(8, 3), train_loader, num_epochs=3)
+train(nn.Sequential(nn.Flatten(), nn.Linear(48, 3)), train_loader, num_epochs=3)
 """,
         # a batch of 4, the number in the call
         _START
@@ -187,6 +186,16 @@ train(nn.Linear(8, 3), DataLoader(train_set, batch_size=48, shuffle=True, drop_l
 train_loader = DataLoader(train_data, batch_size=4096, shuffle=True)
 train(model, train_loader, num_epochs=100)
 """,
+        # fine-tuning
+        _START
+        + """
+# %%
+train_data = datasets.CIFAR10("data", train=True, download=True, transform=transforms.ToTensor())
+train_loader = DataLoader(train_data, batch_size=4, shuffle=True)
+model = models.resnet18(weights="DEFAULT")
+model.fc = nn.Linear(512, 10)
+train(model, train_loader, num_epochs=2)
+""",
         # single pictures are looked at or measured
         _START
         + _CIFAR
@@ -220,11 +229,11 @@ for image, label in DataLoader(train_data, batch_size=1):
             return  # none, or gradients are accumulated
         backward = passes[0]
         built = loader_of(backward.loader, story)
-        if built is None or backward.criterion not in CLASSIFICATION or not _from_scratch(backward.models):
+        if built is None or backward.criterion not in CLASS_NUMBERS or not _from_scratch(backward.models):
             return
-        size, classes, data = _figures(built.samples)
-        smallest = MIN_BATCH_MANY if classes is not None and classes >= MANY_CLASSES else MIN_BATCH
-        if built.batch_size is None or size is None or size < MANY_SAMPLES or built.batch_size >= smallest:
+        size, classes, data = _figures(built)
+        smallest = MIN_BATCH_MANY if classes >= MANY_CLASSES else MIN_BATCH
+        if built.batch_size is None or size < MANY_SAMPLES or built.batch_size >= smallest:
             return
         if built.facts or is_trial(*story.names(built.loader)):
             return
@@ -242,8 +251,8 @@ for image, label in DataLoader(train_data, batch_size=1):
         built, epochs = loader_of(plan.loader, story), plan.epochs.value
         if built is None or built.batch_size is None or not isinstance(epochs, int) or plan.facts or built.facts:
             return
-        size, _, data = _figures(built.samples)
-        if size is None or size < MANY_SAMPLES or not LARGE <= built.batch_size < size:
+        size, _, data = _figures(built)
+        if size < MANY_SAMPLES or not LARGE <= built.batch_size < size:
             return
         steps = ceil(size / built.batch_size) * epochs
         if steps >= MIN_STEPS or not plan.optimizers or not _from_scratch(plan.models) or is_trial(*plan.functions):
@@ -263,15 +272,12 @@ def _from_scratch(models: tuple[ModelUse, ...]) -> bool:
     return bool(models) and all(model.pretrained is False for model in models)
 
 
-def _figures(samples: Samples) -> tuple[int | None, int | None, str]:
-    """Samples, classes, and the data in words."""
-    known = data_set(samples.kind) or data_set_at(samples.root)
+def _figures(built: LoaderBuilt) -> tuple[int, int, str]:
+    """Samples and classes, 0 when they are not known, and the data in words."""
+    known, size = published(built.samples), size_of(built.samples, built.dataset) or 0
     if known is None:
-        size, classes = samples.size, samples.classes
-        return size, classes, f"{size:,} samples" if size else ""
-    size = samples.size if samples.size is not None else known.train
-    classes = samples.classes if samples.classes is not None else known.classes
-    return size, classes, f"{known.name} ({size:,} samples, {classes} classes)"
+        return size, built.samples.classes or 0, f"{size:,} samples"
+    return size, known.classes, f"{known.name} ({size:,} samples, {known.classes} classes)"
 
 
 def _written(built: LoaderBuilt) -> Place:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.datasets import DataSet, data_set, data_set_at
-from tinyguard.events import BackwardRan, Event, ModelBuilt, RunEnded, Samples, TrainingPlanned
+from tinyguard.events import BackwardRan, Event, ModelBuilt, RunEnded, TrainingPlanned
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASSIFICATION, is_trial, overlapping, trainings
+from tinyguard.training import CLASS_NUMBERS, is_trial, loader_of, overlapping, published, size_of, trainings
 
 MANY_CLASSES = 100  # from so many on, 5 epochs leave a network near chance: TinyImageNet stands at 1-2 % after one
 FEW_FOR_MANY = 5  # epochs; the founding document has 3, wants 50, and tries whether a model learns at all with 5 to 10
@@ -199,6 +198,39 @@ train(Net(), part_loader, num_epochs=3)
 def main():
     train(Net(), train_loader, num_epochs=1)
 """,
+        # an autoencoder: what it should reach is not known
+        _START
+        + """
+# %%
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 32), nn.ReLU(), nn.Linear(32, 3072))
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in range(3):
+    for images, _ in train_loader:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(images), images.flatten(1))
+        loss.backward()
+        optimizer.step()
+""",
+        # a search for the learning rate
+        _START
+        + """
+# %%
+def lr_range_test(model, loader, lowest=1e-5, highest=1.0):
+    optimizer = torch.optim.SGD(model.parameters(), lr=lowest)
+    growth = (highest / lowest) ** (1 / len(loader))
+    history = []
+    for epoch in range(1):
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            history.append(loss.item())
+            optimizer.param_groups[0]["lr"] *= growth
+    return history
+
+history = lr_range_test(Net(), train_loader)
+""",
         # weights of an earlier run are loaded
         _START
         + """
@@ -231,11 +263,11 @@ for epoch in range(2):
         if not isinstance(event, RunEnded) or not event.complete:
             return
         plans = story.all(TrainingPlanned)
-        learnt = [backward for backward in trainings(story) if backward.criterion in CLASSIFICATION]
+        learnt = [backward for backward in trainings(story) if backward.criterion in CLASS_NUMBERS]
         told: set[Place] = set()
         for plan in plans:
-            few, of_what = _few(plan.samples)
-            if not few or plan.facts or not _from_scratch(plan) or not _classifies(plan, learnt):
+            few, of_what = _few(plan, story)
+            if plan.facts or not _from_scratch(plan) or not _classifies(plan, learnt):
                 continue
             epochs = _epochs_of(plan, plans, story)
             if epochs is None or epochs > few or is_trial(*plan.functions, plan.epochs.name):
@@ -256,19 +288,18 @@ for epoch in range(2):
             )
 
 
-def _few(samples: Samples | None) -> tuple[int, str]:
-    """How many epochs are few on these samples, 0 when none are or nothing is known, and the data in words."""
-    if samples is None:
+def _few(plan: TrainingPlanned, story: Story) -> tuple[int, str]:
+    """How many epochs are few on the plan's samples, 0 when none are or nothing is known, and the data in words."""
+    if plan.samples is None:
         return 0, ""
-    known: DataSet | None = data_set(samples.kind) or data_set_at(samples.root)
+    built = loader_of(plan.loader, story)
+    size = size_of(plan.samples, built.dataset if built else None) or 0
+    known, classes = published(plan.samples), plan.samples.classes or 0
     if known is not None:
-        whole = samples.size is None or samples.size > PART * known.train
-        images = f"{known.train:,} samples, {known.classes} classes"
-        return (known.few_epochs if whole else 0), f"{known.name} ({images})"
-    size, classes = samples.size or 0, samples.classes or 0
-    if size >= MANY_SAMPLES and classes >= MANY_CLASSES:
-        return FEW_FOR_MANY, f"{size:,} samples of {classes} classes"
-    return 0, ""
+        few = known.few_epochs if size > PART * known.train else 0
+        return few, f"{known.name} ({size:,} samples, {known.classes} classes)"
+    few = FEW_FOR_MANY if size >= MANY_SAMPLES and classes >= MANY_CLASSES else 0
+    return few, f"{size:,} samples of {classes} classes"
 
 
 def _from_scratch(plan: TrainingPlanned) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.datasets import data_set
 from tinyguard.events import BackwardRan, Event, LoaderBuilt, OptimizerStepped
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASSIFICATION, fed, is_trial, loader_of
+from tinyguard.training import CLASSIFICATION, fed, is_trial, loader_of, published, size_of
 
 MAX_FULL = 4  # batches an epoch; so few are nearly the whole set each, and their order matters little
+SURELY_PART = 64  # samples; so small a batch is hardly the whole of a set whose size is not known
 PICTURE_FOLDERS = frozenset({"ImageFolder", "DatasetFolder"})  # sorted by class: unshuffled, a batch holds one class
 
 _START = """
@@ -195,14 +195,13 @@ with torch.no_grad():
 
 def _order_matters(built: LoaderBuilt, backward: BackwardRan) -> bool:
     """Independent samples in more than a few batches, of a kind that is known not to be a sequence."""
-    samples = built.samples
+    samples, public = built.samples, published(built.samples)
     if samples.split != "train":
         return False
-    public = data_set(samples.kind)
     pictures = samples.kind in PICTURE_FOLDERS or (public is not None and public.pixels is not None)
     if not pictures and (samples.kind != "TensorDataset" or backward.criterion not in CLASSIFICATION):
         return False
-    size = samples.size or (public.train if public else None)
+    size = size_of(samples, built.dataset)
     if built.batch_size is None:
-        return public is not None and samples.size is None
-    return size is None or size > MAX_FULL * built.batch_size
+        return size is not None and public is not None
+    return built.batch_size <= SURELY_PART if size is None else size > MAX_FULL * built.batch_size
