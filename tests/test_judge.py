@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tinyguard.events import Event, OptimizerBuilt, OptimizerStepped, Parameters, RunEnded
-from tinyguard.finding import Finding, Place, Severity
+from tinyguard.finding import Finding, Place, Related, Severity
 from tinyguard.judge import distinct, judge, with_causes
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -94,17 +94,41 @@ def test_a_symptom_names_the_proven_causes_the_worst_first() -> None:
     symptom = finding("TNY701", 9, Severity.WARNING)
     others = [
         finding("TNY601", 1, Severity.WARNING, "few epochs"),
-        finding("TNY501", 2, Severity.ERROR, "shared optimizer"),
-        finding("TNY605", 3, Severity.NOTE, "no seed"),
+        finding("TNY502", 2, Severity.ERROR, "shared optimizer"),
+        finding("TNY107", 3, Severity.NOTE, "only a note"),
+        finding("TNY605", 3, Severity.WARNING, "no seed, which harms no learning"),
     ]
     told = with_causes([*others, symptom])
-    assert told[:3] == others
-    assert [related.message for related in told[3].related] == [
-        "proven cause 1: TNY501 shared optimizer",
-        "proven cause 2: TNY601 few epochs",
+    assert told[:4] == others
+    assert [related.message for related in told[4].related] == [
+        "proven cause: TNY502 shared optimizer",
+        "proven cause: TNY601 few epochs",
     ]
-    assert told[3].related[0].place == Place("a.ipynb", 1, 2)
-    assert told[3].evidence == {"causes": ["TNY501", "TNY601"]}
+    assert told[4].related[0].place == Place("a.ipynb", 1, 2)
+    assert told[4].evidence == {"causes": ["TNY502", "TNY601"]}
+
+
+def test_the_cause_of_a_symptom_touches_its_cell_or_stands_above() -> None:
+    def in_cell(cell: int, code: str, *related: int) -> Finding:
+        places = tuple(Related("here", Place("a.ipynb", other, 1)) for other in related)
+        return finding(code, 1, message=f"in {cell}").replace(place=Place("a.ipynb", cell, 1), related=places)
+
+    symptom = in_cell(5, "TNY701")
+    others = [
+        in_cell(1, "TNY301"),
+        in_cell(4, "TNY301"),
+        in_cell(5, "TNY502"),
+        in_cell(3, "TNY502"),
+        in_cell(7, "TNY401"),
+        in_cell(2, "TNY207"),
+        in_cell(8, "TNY201", 5),
+    ]
+    assert [related.message for related in with_causes([symptom, *others])[0].related] == [
+        "proven cause: TNY201 in 8",
+        "proven cause: TNY502 in 5",
+        "also proven: TNY301 in 4",
+        "also proven: TNY207 in 2",
+    ]
 
 
 def test_a_symptom_without_a_proven_cause_is_told_as_it_is() -> None:

@@ -56,24 +56,53 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def with_causes(findings: Sequence[Finding]) -> list[Finding]:
-    """Symptoms with the proven causes behind them, the worst first: a symptom is never the end."""
-    causes = sorted(
-        (finding for finding in findings if not is_symptom(finding) and finding.severity > Severity.NOTE),
-        key=lambda finding: -finding.severity,
-    )
+    """Symptoms with the proven causes behind them: a symptom is never the end."""
+    return [with_causes_of(finding, findings) if is_symptom(finding) else finding for finding in findings]
+
+
+def with_causes_of(symptom: Finding, findings: Sequence[Finding]) -> Finding:
+    """The symptom with what can have led to it, ranked: what touches its cell first, then the worst.
+
+    What does not touch its cell may be about another training: it is named as proven, not as the cause, and not at all
+    when it stands below. Of one code the nearest is named.
+    """
+    here = (symptom.place.path, symptom.place.cell)
+
+    def touches(cause: Finding) -> bool:
+        places = (cause.place, *(related.place for related in cause.related))
+        return any((place.path, place.cell) == here for place in places)
+
+    def rank(cause: Finding) -> tuple[bool, int, int]:
+        return (not touches(cause), -cause.severity, -(cause.place.cell or 0))
+
+    nearest: dict[str, Finding] = {}
+    for cause in sorted(filter(can_spoil_learning, findings), key=rank):
+        if touches(cause) or (cause.place.cell or 0) <= (symptom.place.cell or 0):
+            nearest.setdefault(cause.code, cause)
+    causes = list(nearest.values())[:MAX_CAUSES]
     if not causes:
-        return list(findings)
-    ranked = tuple(
-        Related(f"proven cause {rank}: {cause.code} {cause.message}", cause.place)
-        for rank, cause in enumerate(causes, 1)
+        return symptom
+    related = tuple(
+        Related(f"{'proven cause' if touches(cause) else 'also proven'}: {cause.code} {cause.message}", cause.place)
+        for cause in causes
     )
-    codes = list(dict.fromkeys(cause.code for cause in causes))
-    return [
-        finding.replace(related=(*finding.related, *ranked), evidence={**finding.evidence, "causes": codes})
-        if is_symptom(finding)
-        else finding
-        for finding in findings
-    ]
+    changed: Finding = symptom.replace(
+        related=(*symptom.related, *related),
+        evidence={**symptom.evidence, "causes": [cause.code for cause in causes]},
+    )
+    return changed
+
+
+MAX_CAUSES = 5  # named under a symptom; whoever has mended these runs the notebook again
+
+# What harms something else than learning: memory, repeatability, a fair comparison, the next run.
+BESIDE_LEARNING = {"TNY101", "TNY104", "TNY105", "TNY403", "TNY604", "TNY605"}
+
+
+def can_spoil_learning(finding: Finding) -> bool:
+    """Whether a proven hazard can be why a model does not learn."""
+    proven = finding.severity > Severity.NOTE and not is_symptom(finding)
+    return proven and finding.code not in BESIDE_LEARNING
 
 
 def is_symptom(finding: Finding) -> bool:
