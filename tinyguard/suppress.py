@@ -92,7 +92,7 @@ def _suppressions(notebook: Notebook, notes: list[Finding], known: Mapping[str, 
             yield from _of_cell(cell, notebook.path, notes, known)
 
 
-COMMENT = re.compile(r"#\s*tinyguard:\s*(?P<text>(?P<verb>[\w-]*)\s*(?P<codes>\[[^\]]*\]?)?)\s*(?P<reason>.*)")
+COMMENT = r"#\s*tinyguard:\s*(?P<text>(?P<verb>[\w-]*)\s*(?P<codes>\[[^\]]*\]?)?)\s*(?P<reason>.*)"
 
 
 def _of_cell(cell: Cell, path: str, notes: list[Finding], known: Mapping[str, Rule]) -> Iterator[Suppression]:
@@ -100,7 +100,7 @@ def _of_cell(cell: Cell, path: str, notes: list[Finding], known: Mapping[str, Ru
     lines = cell.source.split("\n")
     first = next((number for number, line in enumerate(lines, 1) if line.strip()), 1)
     for number, line in enumerate(lines, 1):
-        match = COMMENT.search(line)
+        match = re.search(COMMENT, line)  # compiled when the first comment is met, and kept by re
         if match is None or _in_string(cell.tree, line, number, match.start()):
             continue
         place = Place(path, cell.number, number, match.start() + 1, number, len(line.rstrip()) + 1)
