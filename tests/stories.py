@@ -94,7 +94,7 @@ def scheduler_stepped(line: int, *, of: int | None = OPTIMIZER, scheduler: int =
     return SchedulerStepped(**{"place": at(line), "scheduler": scheduler, "optimizer": of, **fields})
 
 
-def evaluated(line: int, split: str = "test", *, model: dict[str, Any] | None = None, **fields: Any) -> Event:
+def evaluated(line: int, split: str | None = "test", *, model: dict[str, Any] | None = None, **fields: Any) -> Event:
     models = (use(**{"grad": False, **(model or {})}),)
     samples = Samples(split=split, evidence="train=False")
     return PassEnded(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from stories import (
+    LOADER,
     OPTIMIZER,
     OTHER_MODEL,
     at,
@@ -104,6 +105,15 @@ def test_a_train_that_was_ruled_out_is_no_choice() -> None:
     assert lines(TrainModeInEvaluation(), TRAINED, other_way, evaluated(20, facts=MAYBE)) == [20]
 
 
+def test_data_of_another_loader_is_evaluation_data_whatever_it_is_called() -> None:
+    trained = [*READY, mode_set(3, True), backward(11, loader=LOADER + 1), stepped(12)]
+    for split in ("train", None):
+        assert lines(TrainModeInEvaluation(), trained, evaluated(20, split)) == [20]
+        assert lines(TrainModeInEvaluation(), trained, evaluated(20, split, model={"grad": True})) == []
+        assert lines(TrainModeInEvaluation(), trained, backward(21, loader=LOADER), evaluated(20, split)) == []
+        assert lines(TrainModeInEvaluation(), trained, backward(21, loader=None), evaluated(20, split)) == []
+
+
 def test_only_a_measured_pass_over_held_out_data_is_an_evaluation() -> None:
     for other in (
         evaluated(20, split="train"),
@@ -169,6 +179,11 @@ def test_raw_scores_are_told_where_the_loss_is_built() -> None:
     raw = loss(20, "nll_loss", layer="Linear", criterion_built=at(4))
     assert lines(ActivationMissing(), raw, raw.replace(place=at(21))) == [4]
     assert lines(ActivationMissing(), loss(20, "binary_cross_entropy", layer="Linear")) == [20]
+
+
+def test_a_mean_may_be_a_probability_but_no_logarithm_of_one() -> None:
+    assert lines(ActivationMissing(), loss(20, "nll_loss", layer="AdaptiveAvgPool2d")) == [20]
+    assert lines(ActivationMissing(), loss(20, "binary_cross_entropy", layer="AdaptiveAvgPool2d")) == []
 
 
 def test_an_input_that_is_not_known_is_not_told() -> None:

@@ -20,6 +20,9 @@ RAW = frozenset(
     {"Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "BatchNorm1d", "BatchNorm2d", "ReLU"}
 )
 
+# The mean of probabilities is a probability, but no logarithm of one.
+AVERAGES = frozenset({"AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d"})
+
 
 class ActivationMissing(Rule):
     """Raw scores go into a loss that wants probabilities or their logarithms.
@@ -133,7 +136,8 @@ for step in range(20):
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if not isinstance(event, LossComputed) or event.criterion not in WANTS:
             return
-        if not event.input_known or event.activation is not None or event.layer not in RAW:
+        raw = RAW | AVERAGES if event.criterion == "nll_loss" else RAW
+        if not event.input_known or event.activation is not None or event.layer not in raw:
             return
         wanted, activation, other = WANTS[event.criterion]
         place = event.criterion_built or event.place

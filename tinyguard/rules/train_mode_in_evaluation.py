@@ -127,16 +127,18 @@ print("before training", correct / 8)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, PassEnded) or event.samples.split not in ("validation", "test"):
+        if not isinstance(event, PassEnded) or event.backward or event.stepped or not event.measured:
             return
-        if event.backward or event.stepped or not event.measured:
+        held_out = event.samples.split in ("validation", "test")
+        if not held_out and not _apart_from_training(event, story):
             return
+        data = f"{event.samples.split} data" if held_out else "data that it is not trained on"
         for use in event.models:
             if use.training is True and use.mode_matters and _forgotten(use, event, story):
                 name = story.name(use.model, "model")
                 mode = story.mode_set(use.model)
                 yield self.finding(
-                    f"`{name}` is evaluated on {event.samples.split} data in train mode: dropout is on and batch norm "
+                    f"`{name}` is evaluated on {data} in train mode: dropout is on and batch norm "
                     f"uses (and learns) the statistics of these batches",
                     event.place,
                     remedy=f"call `{name}.eval()` before this loop and `{name}.train()` before training goes on",
@@ -149,6 +151,13 @@ print("before training", correct / 8)
                     split_from=event.samples.evidence,
                 )
                 return
+
+
+def _apart_from_training(event: PassEnded, story: Story) -> bool:
+    """No gradient was asked for here, and all training so far was done with other loaders."""
+    loaders = {backward.loader for backward in story.all(BackwardRan)}
+    recording = any(use.grad for use in event.models)
+    return bool(loaders) and None not in loaders and event.loader not in loaders and not recording
 
 
 def _forgotten(use: ModelUse, event: PassEnded, story: Story) -> bool:
