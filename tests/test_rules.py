@@ -8,9 +8,6 @@ from examples import WITNESSES, disagreements, expectations, lint_example, parse
 from tinyguard.finding import Severity
 from tinyguard.rule import catalogue
 
-pytest.importorskip("tinyguard.program.witness")
-pytest.importorskip("tinyguard.lint")
-
 # What an example leaves out for brevity: no example sets a seed, and notes are advice.
 QUIET = {code for code, rule in catalogue().items() if rule.severity is Severity.NOTE} | {"TNY605"}
 
