@@ -59,9 +59,14 @@ def counts(notebook: Notebook) -> Counts:
             kernel = min(reversed(fits), key=lambda kernel: _distance(count, kernel))
         kernel[number] = count
         last = count, kernel
-    # A lone low count may be a cell that was pasted in, unless what it says is that its names were lost.
-    restarted = [kernel for kernel in kernels[1:] if len(kernel) > 1 or lost_names(notebook.cells[next(iter(kernel))])]
+    end = max((number for kernel in kernels for number in kernel), default=0)
+    restarted = [kernel for kernel in kernels[1:] if len(kernel) > 1 or _alone(notebook, next(iter(kernel)), end)]
     return Counts(kernels[0], restarted)
+
+
+def _alone(notebook: Notebook, number: int, end: int) -> bool:
+    """A lone low count among larger ones may be a cell that was pasted in; not so at the end, or with lost names."""
+    return number == end or bool(lost_names(notebook.cells[number]))
 
 
 def _fits(count: int, kernel: Mapping[int, int], first: bool) -> bool:

@@ -87,6 +87,12 @@ class Heap:
             if type(old) in _NUMBERS and type(new) in _NUMBERS and old != new:
                 self.write(fields, key, Unknown())
 
+    def loosen(self, mark: int) -> None:
+        """After a loop of unknown length: lists that it has changed may hold any number of items."""
+        for fields, key, _ in self._trail[mark:]:
+            if key == "items" and fields.get("exact") is True:
+                self.write(fields, "exact", False)
+
     def joined(self, one: Any, other: Any, memo: dict[Any, Any]) -> Any:
         """One value for "whichever of the two it was"."""
         if one is other or one is MISSING or one is None:

@@ -76,6 +76,8 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         machine.restore_facts(facts)
         if signal in ("break", "return", "raise"):
             break
+    if not exact:
+        machine.heap.loosen(mark)
     return exact
 
 

@@ -34,6 +34,7 @@ from tinyguard.program.torch_training import (
 from tinyguard.program.values import (
     Class,
     Context,
+    Dataset,
     Dict,
     Instance,
     Iteration,
@@ -237,6 +238,10 @@ def twin_of(machine: Machine, value: Any, memo: dict[int, Any]) -> Any:
         for name, part in value.fields.items():
             twin.fields[name] = machine.new_number() if name == "leaf" else twin_of(machine, part, memo)
         return twin
+    if isinstance(value, Dataset):
+        copied = Dataset(machine.new_number(), value.samples, built=value.built)
+        copied.instance = value.instance
+        return copied
     if isinstance(value, tuple):
         return tuple(twin_of(machine, part, memo) for part in value)
     if isinstance(value, (Optimizer, Scheduler)):

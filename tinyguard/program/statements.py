@@ -167,6 +167,7 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
                 machine.heap.widen(mark)
     finally:
         machine.plans.pop()
+    machine.heap.loosen(mark)
     frame.at = node
     if plan.passes:
         _emit_plan(machine, plan, Number(value=None, name=ast.unparse(node.test)[:80]))

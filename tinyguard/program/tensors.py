@@ -83,7 +83,7 @@ def compared_tensors(machine: Machine, left: Any, right: Any) -> Any:
     both = [side for side in (left, right) if isinstance(side, Tensor)]
     for side in both:
         machine.note_measure(side.loaders)
-    return cut(both[0])
+    return cut(both[0]).with_(role="")
 
 
 def cut(tensor: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from tinyguard.program.assignment import PART, split_in_name
 from tinyguard.program.calls import made_instance
 from tinyguard.program.expressions import collected
 from tinyguard.program.iteration import batch_of
-from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, Call, Machine
+from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.values import (
     CONSTANT,
     Class,
@@ -195,7 +195,7 @@ def _part_of(machine: Machine, parent: Dataset, size: Any = None) -> Dataset:
     samples = parent.samples
     evidence = PART if samples.split == "train" else samples.evidence
     size = int(size) if isinstance(size, int) and size > 1 else None
-    return new_dataset(machine, samples.replace(evidence=evidence, size=size, sources=frozenset()))
+    return new_dataset(machine, samples.replace(evidence=evidence, size=size))
 
 
 def make_random_split(machine: Machine, call: Call) -> Any:
@@ -238,6 +238,14 @@ def attribute_of_dataset(machine: Machine, dataset: Dataset, name: str) -> Any:
     if name in ("data", "targets", "labels", "imgs", "samples", "class_to_idx", "indices", "train_data", "test_data"):
         return Unknown()
     return Method(dataset, name)
+
+
+def set_attribute_of_dataset(machine: Machine, dataset: Dataset, name: str, value: Any) -> None:
+    if name == "transform":
+        seen = value.augmentation if isinstance(value, Transform) else ()
+        machine.heap.write(dataset.fields, "samples", dataset.samples.replace(augmentation=seen))
+    else:
+        machine.heap.write(dataset.fields, name, value)
 
 
 # --- transforms -------------------------------------------------------------------------------------------------------
@@ -354,6 +362,7 @@ def call_transform(machine: Machine, transform: Transform, call: Call) -> Any:
 METHODS_OF = {Loader: call_method_of_loader, Dataset: call_method_of_dataset}
 ATTRIBUTE[Loader] = attribute_of_loader
 ATTRIBUTE[Dataset] = attribute_of_dataset
+SET_ATTRIBUTE[Dataset] = set_attribute_of_dataset
 CALL[Transform] = call_transform
 for _name in ("Dataset", "IterableDataset", "TensorDataset", "Subset", "ConcatDataset"):
     MAKERS[f"torch.utils.data.{_name}"] = make_user_dataset

@@ -376,7 +376,7 @@ def compute_loss(machine: Machine, criterion: str, call: Call, *, built: Any = N
         layer=source.layer if source else "",
         input_known=bool(source and source.known and source.complete),
         outputs=source.width if source else None,
-        classes=samples.classes if samples else None,
+        classes=samples.classes if samples and isinstance(target, Tensor) and target.role == "target" else None,
         samples=samples,
         models=result.models,
     )

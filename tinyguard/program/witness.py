@@ -166,12 +166,17 @@ def _emit_ignored(machine: Machine, given: GivenConstant, configured: Any, place
 Setting = tuple[Any, Place, str]  # value, where it is written, how the user would write it
 
 
+_CONFIGURATION = re.compile(r"conf|cfg|param(?!_?group)|hyper|args|opts?$|option|setting|^hp", re.IGNORECASE)
+
+
 def _settings(machine: Machine, frame: Frame) -> dict[str, list[Setting]]:
     """The entries of the notebook's configurations that nobody reads, by lower-case name."""
     found: dict[str, list[Setting]] = {}
     for name, value in frame.names.items():
         if isinstance(value, Int) and value.place is not None and name not in machine.read_names and len(name) > 3:
             found.setdefault(name.lower(), []).append((value, value.place, name))
+        elif not _CONFIGURATION.search(name):
+            continue
         elif isinstance(value, Dict) and ... not in value.read:
             for key, entry in value.fields.items():
                 if isinstance(key, str) and key in value.written and key not in value.read:

@@ -19,8 +19,16 @@ class LightningModule(nn.Module):
     def configure_optimizers(self):
         return None
 
+    automatic_optimization = True
+
     def training_step(self, batch, batch_idx):
         return None
+
+    def optimizers(self):
+        return self._optimizers[0] if len(self._optimizers) == 1 else self._optimizers
+
+    def manual_backward(self, loss):
+        loss.backward()
 
 
 class LightningDataModule:
@@ -65,19 +73,21 @@ class Trainer:
         if train_dataloaders is None:
             train_dataloaders = model.train_dataloader()
         optimizers = _optimizers_of(model.configure_optimizers())
+        model._optimizers = optimizers
         for epoch in range(self.max_epochs):
             model.train()
             torch.set_grad_enabled(True)
             for batch_idx, batch in enumerate(train_dataloaders):
                 output = model.training_step(batch, batch_idx)
-                if isinstance(output, dict):
-                    output = output["loss"]
-                for optimizer in optimizers:
-                    optimizer.zero_grad()
-                if output is not None:
-                    output.backward()
-                for optimizer in optimizers:
-                    optimizer.step()
+                if model.automatic_optimization:
+                    if isinstance(output, dict):
+                        output = output["loss"]
+                    for optimizer in optimizers:
+                        optimizer.zero_grad()
+                    if output is not None:
+                        output.backward()
+                    for optimizer in optimizers:
+                        optimizer.step()
             if val_dataloaders is not None:
                 self._evaluate(model, val_dataloaders, "validation_step")
         model.train()
