@@ -152,7 +152,6 @@ def event_set(events: Iterable[Event]) -> set[Spot]:
 def lint_example(example: Example) -> set[Spot]:
     """The findings of all rules."""
     from tinyguard.lint import lint
-
     from tinyguard.rule import catalogue
 
     with tempfile.TemporaryDirectory() as folder:
