@@ -93,6 +93,16 @@ def step(loader: int = TRAIN_LOADER, samples: Samples = CIFAR_TRAIN, **fields: A
     ]
 
 
+def epoch(loader: int = TRAIN_LOADER, samples: Samples = CIFAR_TRAIN, **fields: Any) -> list[Event]:
+    """A pass over the loader that trains: its last step, and its end."""
+    steps = step(loader, samples, **fields)
+    models = fields.get("models", (use(),))
+    passed = PassEnded(
+        place=at(5), loader=loader, samples=samples, models=models, backward=True, stepped=(OPTIMIZER,), measured=True
+    )
+    return [*steps, passed]
+
+
 def evaluation(loader: int = TEST_LOADER, samples: Samples = CIFAR_TEST, **fields: Any) -> PassEnded:
     """A pass over the loader in cell 6 that counts hits."""
     ordinary = {"place": at(6), "models": (use(training=False),), "measured": True}

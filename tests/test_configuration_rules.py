@@ -12,6 +12,7 @@ from loader_stories import (
     TEST_LOADER,
     TRAIN_LOADER,
     at,
+    epoch,
     loader_built,
     model_built,
     named,
@@ -29,7 +30,6 @@ from tinyguard.events import (
     Event,
     ModelBuilt,
     Number,
-    OptimizerStepped,
     RunEnded,
     Samples,
     SeedSet,
@@ -127,32 +127,31 @@ def test_a_few_passes_of_an_autoencoder_or_gan_are_not_judged() -> None:
 
 def test_batches_of_four_on_cifar_are_told_where_the_size_is_written() -> None:
     small = loader_built(batch_size=4, batch_size_at=at(3, 2))
-    assert places(BatchSizeUnfit(), small, step()) == [at(3, 2)]
-    assert places(BatchSizeUnfit(), small.replace(batch_size_at=None, via=(at(7),)), step()) == [at(7)]
-    assert told(BatchSizeUnfit(), loader_built(batch_size=32), step()) == []
+    assert places(BatchSizeUnfit(), small, epoch()) == [at(3, 2)]
+    assert places(BatchSizeUnfit(), small.replace(batch_size_at=None, via=(at(7),)), epoch()) == [at(7)]
+    assert told(BatchSizeUnfit(), loader_built(batch_size=32), epoch()) == []
 
 
 def test_32_is_small_for_200_classes() -> None:
-    (finding,) = told(BatchSizeUnfit(), loader_built(samples=TINY, batch_size=32), step(samples=TINY))
+    (finding,) = told(BatchSizeUnfit(), loader_built(samples=TINY, batch_size=32), epoch(samples=TINY))
     assert "64 or 128" in finding.remedy
-    assert told(BatchSizeUnfit(), loader_built(samples=TINY, batch_size=64), step(samples=TINY)) == []
+    assert told(BatchSizeUnfit(), loader_built(samples=TINY, batch_size=64), epoch(samples=TINY)) == []
 
 
 def test_small_batches_are_fine_for_small_sets_fine_tuning_and_accumulation() -> None:
     few = CIFAR_TRAIN.replace(size=500)
-    assert told(BatchSizeUnfit(), loader_built(samples=few, batch_size=4), step(samples=few)) == []
+    assert told(BatchSizeUnfit(), loader_built(samples=few, batch_size=4), epoch(samples=few)) == []
     small = loader_built(batch_size=4)
-    assert told(BatchSizeUnfit(), small, step(models=(use(pretrained=True),))) == []
-    drawn, first, _ = step()
-    _, second, stepped = step()
-    assert isinstance(stepped, OptimizerStepped)
-    assert told(BatchSizeUnfit(), small, [drawn, first, second, stepped]) == []
+    assert told(BatchSizeUnfit(), small, epoch(models=(use(pretrained=True),))) == []
+    drawn, first, stepped, passed = epoch()
+    assert told(BatchSizeUnfit(), small, [drawn, first, first.replace(), stepped, passed]) == []
+    assert told(BatchSizeUnfit(), small, step()) == []  # one batch, to see whether the loss falls
 
 
 def test_small_batches_are_fine_where_no_classes_are_learnt_or_it_is_a_trial() -> None:
     small = loader_built(batch_size=4)
-    assert told(BatchSizeUnfit(), small, step(criterion="mse_loss")) == []
-    assert told(BatchSizeUnfit(), small, named("smoke_loader", TRAIN_LOADER), step()) == []
+    assert told(BatchSizeUnfit(), small, epoch(criterion="mse_loss")) == []
+    assert told(BatchSizeUnfit(), small, named("smoke_loader", TRAIN_LOADER), epoch()) == []
 
 
 def test_dropping_the_only_batch_is_an_error_without_any_training() -> None:
@@ -166,16 +165,16 @@ def test_dropping_the_only_batch_is_an_error_without_any_training() -> None:
 
 def test_a_training_of_fifty_steps_is_hardly_one() -> None:
     large = loader_built(batch_size=10_000)
-    (finding,) = told(BatchSizeUnfit(), large, step(), plan(10))
+    (finding,) = told(BatchSizeUnfit(), large, epoch(), plan(10))
     assert "50 steps" in finding.message
-    assert told(BatchSizeUnfit(), large, step(), plan(100)) == []
-    assert told(BatchSizeUnfit(), large, step(), plan(None)) == []
-    assert told(BatchSizeUnfit(), large, step(), plan(10, models=(use(pretrained=True),))) == []
-    assert told(BatchSizeUnfit(), large, step(), plan(10, optimizers=())) == []
-    assert told(BatchSizeUnfit(), large, step(), plan(10, functions=("sanity_check",))) == []
+    assert told(BatchSizeUnfit(), large, epoch(), plan(100)) == []
+    assert told(BatchSizeUnfit(), large, epoch(), plan(None)) == []
+    assert told(BatchSizeUnfit(), large, epoch(), plan(10, models=(use(pretrained=True),))) == []
+    assert told(BatchSizeUnfit(), large, epoch(), plan(10, optimizers=())) == []
+    assert told(BatchSizeUnfit(), large, epoch(), plan(10, functions=("sanity_check",))) == []
     medium = CIFAR_TRAIN.replace(size=2_000)
-    assert told(BatchSizeUnfit(), loader_built(samples=medium, batch_size=500), step(), plan(10)) == []
-    assert told(BatchSizeUnfit(), loader_built(batch_size=50_000), step(), plan(10)) == []  # full batches, on purpose
+    assert told(BatchSizeUnfit(), loader_built(samples=medium, batch_size=500), epoch(), plan(10)) == []
+    assert told(BatchSizeUnfit(), loader_built(batch_size=50_000), epoch(), plan(10)) == []  # full batches, on purpose
 
 
 # --- TNY603 -----------------------------------------------------------------------------------------------------------
@@ -205,6 +204,16 @@ def test_an_ignored_setting_is_told_at_the_call_with_both_numbers() -> None:
 def test_a_setting_that_is_repeated_or_meant_for_a_trial_is_not_ignored() -> None:
     assert told(ConfiguredValueUnused(), ignored(value=50)) == []
     assert told(ConfiguredValueUnused(), ignored(function="smoke_test")) == []
+    for no_configuration in ("param_group['lr']", "sample_set.num_epochs", "vocabulary.num_epochs"):
+        assert told(ConfiguredValueUnused(), ignored(configured_as=no_configuration)) == []
+    for configuration in (
+        "NUM_EPOCHS",
+        "cfg.train.epochs",
+        "train_config['epochs']",
+        "self.hparams.epochs",
+        "Config.N",
+    ):
+        assert len(told(ConfiguredValueUnused(), ignored(configured_as=configuration))) == 1
     assert told(ConfiguredValueUnused(), ignored(facts=frozenset({("quick", True)}))) == []
 
 

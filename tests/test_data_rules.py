@@ -18,6 +18,7 @@ from loader_stories import (
     at,
     both_loaders,
     dataset_built,
+    epoch,
     evaluation,
     loader_built,
     loss,
@@ -248,31 +249,34 @@ def test_one_line_that_builds_a_loader_for_each_trainer_replaces_nothing() -> No
 
 def test_an_unshuffled_training_loader_is_told_at_its_constructor() -> None:
     unshuffled = loader_built(shuffle=False)
-    assert places(TrainingLoaderUnshuffled(), unshuffled, step()) == [at(1, TRAIN_LOADER)]
-    assert places(TrainingLoaderUnshuffled(), loader_built(), step()) == []
-    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(sampler=True), step()) == []
-    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(shuffle=None), step()) == []
-    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(batch_size=25_000), step()) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled, epoch()) == [at(1, TRAIN_LOADER)]
+    assert places(TrainingLoaderUnshuffled(), unshuffled, step()) == []  # one batch, to see whether the loss falls
+    assert places(TrainingLoaderUnshuffled(), loader_built(), epoch()) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(sampler=True), epoch()) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(shuffle=None), epoch()) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(batch_size=25_000), epoch()) == []
 
 
 def test_the_order_of_unknown_data_may_be_meant() -> None:
     tensors = Samples(kind="TensorDataset", split="train", evidence="its name", size=1000)
     unshuffled = loader_built(samples=tensors, shuffle=False)
-    assert places(TrainingLoaderUnshuffled(), unshuffled, step(samples=tensors)) == [at(1, TRAIN_LOADER)]
-    assert places(TrainingLoaderUnshuffled(), unshuffled, step(samples=tensors, criterion="mse_loss")) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled, epoch(samples=tensors)) == [at(1, TRAIN_LOADER)]
+    assert places(TrainingLoaderUnshuffled(), unshuffled, epoch(samples=tensors, criterion="mse_loss")) == []
     own = tensors.replace(kind="CharDataset")
-    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(samples=own), step(samples=own)) == []
+    assert places(TrainingLoaderUnshuffled(), unshuffled.replace(samples=own), epoch(samples=own)) == []
 
 
 def test_only_what_is_surely_more_than_a_few_batches_is_judged() -> None:
     part = CIFAR_TRAIN.replace(size=None, sources=frozenset({99}))
     for batch_size, expected in ((64, [at(1, TRAIN_LOADER)]), (500, []), (None, [])):
         unshuffled = loader_built(samples=part, shuffle=False, batch_size=batch_size, dataset=TRAIN_SET)
-        assert places(TrainingLoaderUnshuffled(), unshuffled, step(samples=part)) == expected
+        assert places(TrainingLoaderUnshuffled(), unshuffled, epoch(samples=part)) == expected
     tried = [loader_built(shuffle=False), named("debug_loader", TRAIN_LOADER)]
-    assert places(TrainingLoaderUnshuffled(), tried, step()) == []
+    assert places(TrainingLoaderUnshuffled(), tried, epoch()) == []
     unknown = CIFAR_TRAIN.replace(split=None)
-    assert places(TrainingLoaderUnshuffled(), loader_built(samples=unknown, shuffle=False), step(samples=unknown)) == []
+    assert (
+        places(TrainingLoaderUnshuffled(), loader_built(samples=unknown, shuffle=False), epoch(samples=unknown)) == []
+    )
 
 
 # --- TNY206 -----------------------------------------------------------------------------------------------------------
@@ -290,6 +294,8 @@ def test_augmented_test_data_is_told_where_the_data_set_is_built() -> None:
         places(AugmentationOnEvaluationData(), loaders, step(), once, once, once, END) == []
     )  # test-time augmentation
     assert places(AugmentationOnEvaluationData(), loaders, once.replace(measured=False), END) == []
+    shared = [loader_built(dataset=TEST_SET), loaders[1]]  # a sampler holds part of the training data out
+    assert places(AugmentationOnEvaluationData(), loaders[0], shared, once, END) == [at(1, TEST_LOADER)]
     training = CIFAR_TRAIN.replace(augmentation=("RandomCrop",))
     assert places(AugmentationOnEvaluationData(), evaluation(samples=training), END) == []
     assert places(AugmentationOnEvaluationData(), evaluation(), END) == []
@@ -298,9 +304,10 @@ def test_augmented_test_data_is_told_where_the_data_set_is_built() -> None:
 # --- TNY207 -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_raw_validation_folder_of_tiny_imagenet_is_an_error() -> None:
+def test_the_raw_validation_folder_of_tiny_imagenet_is_told_where_it_is_read() -> None:
     raw = Samples(kind="ImageFolder", split="validation", evidence="folder 'val'", root="./tiny-imagenet-200/val/")
-    assert places(RawValidationFolder(), dataset_built(TEST_SET, raw), END) == [at(1, TEST_SET)]
+    (finding,) = told(RawValidationFolder(), dataset_built(TEST_SET, raw), dataset_built(8, raw), END)
+    assert (finding.place, finding.severity) == (at(1, TEST_SET), Severity.WARNING)
     for fine in (
         raw.replace(rearranged=True),
         raw.replace(root="tiny-imagenet-200/train"),
@@ -313,12 +320,13 @@ def test_the_raw_validation_folder_of_tiny_imagenet_is_an_error() -> None:
         assert places(RawValidationFolder(), dataset_built(TEST_SET, fine), END) == []
 
 
-def test_a_recorded_accuracy_above_chance_clears_the_folder() -> None:
+def test_a_recorded_accuracy_clears_the_folder_or_proves_it_raw() -> None:
     raw = Samples(kind="ImageFolder", split="validation", evidence="folder 'val'", root="tiny-imagenet-200/val")
     accuracy = MetricReported(place=at(8), name="val acc", kind="accuracy", value=0.31, split="validation")
     assert places(RawValidationFolder(), dataset_built(TEST_SET, raw), accuracy, END) == []
     at_chance = accuracy.replace(value=0.0049)
-    assert places(RawValidationFolder(), dataset_built(TEST_SET, raw), at_chance, END) == [at(1, TEST_SET)]
+    (finding,) = told(RawValidationFolder(), dataset_built(TEST_SET, raw), at_chance, END)
+    assert finding.severity is Severity.ERROR
 
 
 # --- TNY208 -----------------------------------------------------------------------------------------------------------

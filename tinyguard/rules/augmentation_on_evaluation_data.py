@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, PassEnded, RunEnded
-from tinyguard.finding import Finding, Severity
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnded
+from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import first_own_place, held_out, is_evaluation, loader_of
 
 _START = """
 # %%
+import copy
+
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, random_split
 from torchvision import datasets, transforms
 
 torch.manual_seed(0)
@@ -102,9 +104,33 @@ for epoch in range(20):
         hits = sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader)
     print(hits / 10_000)
 """,
+        # part of the augmented training data is held out
+        _START
+        + """
+# %%
+train_set, val_set = random_split(pictures(48, augmented), [32, 16])  # TNY206
+train_loader = DataLoader(train_set, batch_size=8, shuffle=True)
+val_loader = DataLoader(val_set, batch_size=8)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(val_loader))
+""",
     )
     good = (
         bad[0].replace("pictures(16, augmented)  # TNY206", "pictures(16, plain)"),
+        # the part that is held out gets a transform of its own
+        _START
+        + """
+# %%
+train_set, val_set = random_split(pictures(48, augmented), [32, 16])
+val_set = copy.deepcopy(val_set)
+val_set.dataset.transform = plain
+train_loader = DataLoader(train_set, batch_size=8, shuffle=True)
+val_loader = DataLoader(val_set, batch_size=8)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(val_loader))
+""",
         # test-time augmentation: several random views, averaged
         _START
         + """
@@ -153,11 +179,10 @@ for images, labels in test_loader:
             if not is_evaluation(passed) or not held_out(samples) or not samples.augmentation or passed.facts:
                 continue
             built = loader_of(passed.loader, story)
-            data = story.built(built.dataset) if built else None
             transforms = ", ".join(samples.augmentation)
             yield self.finding(
                 f"{samples.split} data ({samples.evidence}) is measured through random transforms: {transforms}",
-                data.place if data else built.place if built else passed.place,
+                _chosen(built, story) if built else passed.place,
                 remedy="give this data a transform without random parts: resize, centre crop, tensor, normalise",
                 related=(
                     ("the loader was built here", built.place if built else None),
@@ -165,6 +190,15 @@ for images, labels in test_loader:
                 ),
                 transforms=list(samples.augmentation),
             )
+
+
+def _chosen(built: LoaderBuilt, story: Story) -> Place:
+    """Where this data got its transform: its construction, or the loader, when it is the training data."""
+    training = next((loader for loader in story.all(LoaderBuilt) if loader.samples.split == "train"), None)
+    data = story.built(built.dataset)
+    if data is None or (training is not None and training.dataset == built.dataset):
+        return built.place
+    return first_own_place(data, story.built(training.dataset) if training else None)
 
 
 def _passes_since_training(event: Event, story: Story) -> list[PassEnded]:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from tinyguard.events import Event, LoaderBuilt, ModelUse, OptimizerStepped, Samples, TrainingPlanned
+from tinyguard.events import (
+    BackwardRan,
+    Event,
+    LoaderBuilt,
+    ModelUse,
+    OptimizerStepped,
+    PassEnded,
+    Samples,
+    TrainingPlanned,
+)
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASS_NUMBERS, fed, is_trial, loader_of, published, size_of
+from tinyguard.training import CLASS_NUMBERS, is_trial, loader_of, published, size_of
 
 MANY_SAMPLES = 10_000  # samples; on smaller sets small batches are usual
 MIN_BATCH = 8  # samples; below it the gradient of a classifier is mostly noise (4 on CIFAR-10 was called a fault)
@@ -75,7 +84,7 @@ class BatchSizeUnfit(Rule):
 
     code = "TNY602"
     severity = Severity.WARNING
-    on = (LoaderBuilt, OptimizerStepped, TrainingPlanned)
+    on = (LoaderBuilt, PassEnded, TrainingPlanned)
     serves = ("C2", "R1", "W3")
     bad = (
         # the last batch is dropped, and it is the only one
@@ -218,18 +227,16 @@ for image, label in DataLoader(train_data, batch_size=1):
                     batch_size=batch,
                     samples=size,
                 )
-            case OptimizerStepped():
+            case PassEnded(backward=True):
                 yield from self._small(event, story)
             case TrainingPlanned():
                 yield from self._large(event, story)
 
-    def _small(self, step: OptimizerStepped, story: Story) -> Iterator[Finding]:
-        passes = list(fed(step, story))
-        if len(passes) != 1 or len(story.gradients(step)) != 1:
-            return  # none, or gradients are accumulated
-        backward = passes[0]
-        built = loader_of(backward.loader, story)
-        if built is None or backward.criterion not in CLASS_NUMBERS or not _from_scratch(backward.models):
+    def _small(self, passed: PassEnded, story: Story) -> Iterator[Finding]:
+        built, backward = loader_of(passed.loader, story), _whole_step(passed, story)
+        if built is None or backward is None or backward.loader != passed.loader:
+            return
+        if backward.criterion not in CLASS_NUMBERS or not _from_scratch(backward.models):
             return
         size, classes, data = _figures(built)
         smallest = MIN_BATCH_MANY if classes >= MANY_CLASSES else MIN_BATCH
@@ -266,6 +273,13 @@ for image, label in DataLoader(train_data, batch_size=1):
             steps=steps,
             samples=size,
         )
+
+
+def _whole_step(passed: PassEnded, story: Story) -> BackwardRan | None:
+    """The one backward pass of the last step on these batches; None when a step accumulates several."""
+    step = next((step for step in reversed(story.all(OptimizerStepped)) if step.optimizer in passed.stepped), None)
+    passes = story.gradients(step) if step is not None else []
+    return passes[0] if len(passes) == 1 else None
 
 
 def _from_scratch(models: tuple[ModelUse, ...]) -> bool:

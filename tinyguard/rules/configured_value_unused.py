@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tinyguard.events import Event, SettingIgnored
@@ -9,6 +10,13 @@ from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import is_trial
+
+# What configurations are called; other objects keep what they were built with, and nobody need read it.
+_CONFIGURATION = re.compile(
+    r"(?i:(?:self\.)?(?:\w+_)?(?:c|cfg|conf|configs?|configuration|args|opts?|options|params|parameters|hparams|hyper\w*|"
+    r"h|hps?|settings|setup|flags|defaults)\d*)\s*[.\[]"
+    r"|(?:\w+\.)?[A-Z][A-Z0-9_]*$"
+)
 
 _START = """
 # %%
@@ -127,7 +135,7 @@ for lr in search_config["learning_rates"]:
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if not isinstance(event, SettingIgnored) or event.facts or event.value == event.configured:
             return
-        if is_trial(event.function):
+        if is_trial(event.function) or not _CONFIGURATION.match(event.configured_as):
             return
         call = f"`{event.function}` is called with" if event.function else "the call gives"
         yield self.finding(

@@ -55,6 +55,7 @@ class RawValidationFolder(Rule):
 
     All its pictures lie in one folder, `val/images`, and the labels in `val_annotations.txt`. `ImageFolder` takes
     `images` for the only class. The model learns, its accuracy on these labels stays at chance, 0.5 %, for ever.
+    Proven, and an error, when a recorded accuracy is at chance; else somebody may have sorted the pictures before.
     """
 
     code = "TNY207"
@@ -146,28 +147,41 @@ val_set = datasets.ImageFolder("hymenoptera_data/val", transforms.ToTensor())
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if not isinstance(event, RunEnded):
             return
+        told: set[str] = set()
         for built in story.all(DatasetBuilt):
             samples = built.samples
             known = data_set_at(samples.root)
             if known is None or samples.root is None or samples.kind not in FOLDERS or samples.rearranged:
                 continue
-            if samples.root.rstrip("/\\").replace("\\", "/").rpartition("/")[2] != "val" or built.facts:
+            folder = samples.root.replace("\\", "/").rstrip("/")
+            if not folder.endswith("/val") or folder in told or built.facts:
                 continue
-            if samples.classes not in (None, 1, known.classes) or _labels_are_right(known, story):
+            at_chance = _at_chance(known, story)
+            if samples.classes not in (None, 1, known.classes) or at_chance is False:
                 continue
+            told.add(folder)
+            proven = at_chance or samples.classes == 1
+            unless = "" if proven else ", unless its pictures have been sorted into class folders before"
             yield self.finding(
-                f"`{samples.kind}` reads `{samples.root}` as unpacked: its one folder `images` becomes the only class",
+                f"`{samples.kind}` on `{samples.root}` takes its one folder `images` for the only class{unless}",
                 built.place,
                 remedy="sort the pictures into class folders by `val_annotations.txt`, or read the labels from it",
                 cause=f"every label is 0, so accuracy stays at chance, {1 / known.classes:.1%}, whatever is learnt",
                 related=(("it was asked for here", built.via[0] if built.via else None),),
+                severity=Severity.ERROR if proven else Severity.WARNING,
                 root=samples.root,
+                accuracy_at_chance=at_chance,
             )
 
 
-def _labels_are_right(known: DataSet, story: Story) -> bool:
-    """A recorded accuracy on held-out data is well above chance: somebody sorted the pictures beforehand."""
-    return any(
-        metric.kind == "accuracy" and metric.split in ("validation", "test") and metric.value * known.classes > LEARNT
+def _at_chance(known: DataSet, story: Story) -> bool | None:
+    """Whether the best recorded accuracy on held-out data is no better than chance; None when none is recorded.
+
+    When it is better, somebody has sorted the pictures before.
+    """
+    recorded = [
+        metric.value
         for metric in story.all(MetricReported)
-    )
+        if metric.kind == "accuracy" and metric.split in ("validation", "test")
+    ]
+    return max(recorded) * known.classes <= LEARNT if recorded else None

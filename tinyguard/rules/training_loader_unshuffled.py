@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LoaderBuilt, OptimizerStepped
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASSIFICATION, fed, is_trial, loader_of, published, size_of
+from tinyguard.training import CLASSIFICATION, is_trial, loader_of, published, size_of
 
 MAX_FULL = 4  # batches an epoch; so few are nearly the whole set each, and their order matters little
 SURELY_PART = 64  # samples; so small a batch is hardly the whole of a set whose size is not known
@@ -61,7 +61,7 @@ class TrainingLoaderUnshuffled(Rule):
 
     code = "TNY205"
     severity = Severity.WARNING
-    on = (OptimizerStepped,)
+    on = (PassEnded,)
     serves = ("C3",)
     bad = (
         _START
@@ -159,6 +159,19 @@ for window, following in train_loader:
     nn.functional.mse_loss(model(window).squeeze(1), following).backward()
     optimizer.step()
 """,
+        # one batch, to see whether the loss falls
+        _START
+        + """
+# %%
+train_loader = DataLoader(train_set, batch_size=8)
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+features, labels = next(iter(train_loader))
+for _ in range(3):
+    optimizer.zero_grad()
+    criterion(model(features), labels).backward()
+    optimizer.step()
+""",
         # an evaluation loader
         _START
         + """
@@ -173,24 +186,24 @@ with torch.no_grad():
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, OptimizerStepped):
+        if not isinstance(event, PassEnded) or not event.backward or not event.stepped:
             return
-        for backward in fed(event, story):
-            built = loader_of(backward.loader, story)
-            if built is None or built.facts or built.shuffle is not False or built.sampler:
-                continue
-            if not _order_matters(built, backward) or is_trial(*story.names(built.loader)):
-                continue
-            name = story.name(built.loader, "this loader")
-            yield self.finding(
-                f"`{name}` is trained on without shuffling: every epoch has the same batches in the same order",
-                built.place,
-                remedy="give `shuffle=True` to the training DataLoader",
-                related=(("the model is trained on it here", backward.decision),),
-                loader=name,
-                batch_size=built.batch_size,
-                samples=built.samples.size,
-            )
+        built = loader_of(event.loader, story)
+        if built is None or built.facts or built.shuffle is not False or built.sampler:
+            return
+        backward = next((ran for ran in reversed(story.all(BackwardRan)) if ran.loader == event.loader), None)
+        if backward is None or not _order_matters(built, backward) or is_trial(*story.names(built.loader)):
+            return
+        name = story.name(built.loader, "this loader")
+        yield self.finding(
+            f"`{name}` is trained on without shuffling: every epoch has the same batches in the same order",
+            built.place,
+            remedy="give `shuffle=True` to the training DataLoader",
+            related=(("the model is trained on it here", event.decision),),
+            loader=name,
+            batch_size=built.batch_size,
+            samples=built.samples.size,
+        )
 
 
 def _order_matters(built: LoaderBuilt, backward: BackwardRan) -> bool:
