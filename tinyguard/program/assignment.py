@@ -59,6 +59,9 @@ def split_in_name(name: str, pattern: re.Pattern[str] = _SPLIT_WORD) -> str | No
     return found.pop() if len(found) == 1 else None
 
 
+_NAMED = (Unknown, Loader, Dataset)  # a name may tell the split of these
+
+
 def assign(machine: Machine, target: ast.expr, value: Any, frame: Frame) -> None:
     match target:
         case ast.Name(id=name):
@@ -80,7 +83,8 @@ def assign(machine: Machine, target: ast.expr, value: Any, frame: Frame) -> None
 def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
     """Give a name of a frame a value."""
     home = frame.outer.get(name, frame) if frame.outer else frame
-    value = told_by_name(machine, name, value, f"its name `{name}`")
+    if isinstance(value, _NAMED):
+        value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(home.names, name, value)
     if tracked(value):
         machine.emit(NameBound, name=name, object=value.number, local=home.parent is not None)

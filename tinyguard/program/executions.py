@@ -25,7 +25,7 @@ from tinyguard.program.counts import Counts, counts, resets_counts
 from tinyguard.program.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
-_UNFINISHED = re.compile(r"\btodo\b|your code|your solution|fill in|exercise", re.IGNORECASE)
+_UNFINISHED = re.compile(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
 _USUAL_IMPORTS = frozenset({"torch", "nn", "F", "optim", "np", "plt", "pd", "os", "sys", "datasets", "transforms"})
 
 
@@ -129,7 +129,8 @@ class _State:
         """The reader of an exercise is to write the missing definition, though hardly an import."""
         if self.notebook.cells[use.cell].count or use.name in _USUAL_IMPORTS:
             return False
-        return any(_UNFINISHED.search(cell.source) for cell in self.notebook.cells[: use.cell + 1])
+        above = self.notebook.cells[: use.cell + 1]
+        return any(cell.code and _UNFINISHED.search(cell.source) for cell in above)
 
     # --- what the counts prove
 

@@ -15,8 +15,10 @@ from tinyguard.program.values import (
     List,
     Loader,
     Model,
+    Names,
     Object,
     Optimizer,
+    Parts,
     Scheduler,
     Tensor,
     Transform,
@@ -34,7 +36,8 @@ class Heap:
     def __init__(self, number: Callable[[], int]) -> None:
         self._trail: list[tuple[Fields, Any, Any]] = []
         self._number = number
-        self.structure = 0  # grows when an attribute of a model may have become another module
+        self.structure = 0  # grows when what a model consists of may have changed
+        self.outside = 0  # grows with every write to anything but a frame's names
 
     def write(self, fields: Fields, key: Any, value: Any) -> None:
         """Set `fields[key]`; `value` MISSING removes it."""
@@ -46,7 +49,11 @@ class Heap:
             fields.pop(key, None)
         else:
             fields[key] = value
-        if isinstance(value, _PARTS) or isinstance(old, _PARTS):
+        kind = type(fields)
+        if kind is Names:
+            return
+        self.outside += 1
+        if kind is Parts and (key in _TELLING or isinstance(value, _PARTS) or isinstance(old, _PARTS)):
             self.structure += 1
 
     def mark(self) -> int:
@@ -55,14 +62,16 @@ class Heap:
     def take_back(self, mark: int) -> Writes:
         """Undo every write since `mark`; what they amounted to."""
         writes: Writes = {}
+        parts = False
         while len(self._trail) > mark:
             fields, key, old = self._trail.pop()
+            parts = parts or type(fields) is Parts
             writes.setdefault((id(fields), key), (fields, key, fields.get(key, MISSING)))
             if old is MISSING:
                 fields.pop(key, None)
             else:
                 fields[key] = old
-        if writes:
+        if parts:
             self.structure += 1
         return writes
 
@@ -78,6 +87,8 @@ class Heap:
             before = fields.get(key, MISSING)
             one = left[place][2] if place in left else before
             other = right[place][2] if place in right else before
+            if type(key) is int and type(fields) is Parts:  # a parameter that was never frozen is not frozen
+                one, other = (False if way is MISSING else way for way in (one, other))
             self.write(fields, key, self.joined(one, other, memo))
 
     def widen(self, mark: int) -> None:
@@ -143,7 +154,7 @@ class Heap:
             if hasattr(one, name):
                 setattr(twin, name, getattr(one, name))
         twin.number = self._number()
-        twin.fields = {}
+        twin.fields = type(one.fields)()
         memo[pair] = twin
         for key in {**one.fields, **other.fields}:
             twin.fields[key] = self.joined(one.fields.get(key, MISSING), other.fields.get(key, MISSING), memo)
@@ -164,6 +175,7 @@ class Heap:
 
 
 _PARTS = (Model, Leaves, Unknown)  # what an attribute may be, or have been, for a model's parameters to change
+_TELLING = frozenset({"leaf", "uses_mode", "pretrained", "incomplete"})
 _NUMBERS = {int, float, *(cls for cls in int.__subclasses__() if cls.__name__ == "Int")}
 _SLOTS: dict[type, tuple[str, ...]] = {}
 

@@ -21,7 +21,9 @@ from tinyguard.program.values import (
     Function,
     Loader,
     Model,
+    Names,
     Optimizer,
+    Parts,
     Scheduler,
     Source,
     Unknown,
@@ -59,7 +61,7 @@ class Frame:
         self.parent = parent  # the frame that it was defined in
         self.module: Frame = parent.module if parent else self
         self.function = function
-        self.names: dict[Any, Any] = {}
+        self.names: dict[Any, Any] = Names()
         self.outer: dict[str, Frame] = {}  # names declared global or nonlocal, and whose they are
         self.at: ast.AST | None = None  # what is being evaluated now
         self.returned: list[Any] = []
@@ -145,7 +147,7 @@ class Machine:
         self._facts: frozenset[Any] | None = frozenset()
         self.stack: list[Frame] = []
         self.modes: dict[str, Any] = {"grad": True}
-        self.frozen: dict[int, Any] = {}  # parameter leaves whose requires_grad was set
+        self.frozen: dict[int, Any] = Parts()  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
         self.differentiated: dict[int, Any] = {}  # tensors whose backward ran, by id

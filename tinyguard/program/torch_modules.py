@@ -121,19 +121,61 @@ def announce(machine: Machine, model: Model) -> None:
     """Write ModelBuilt, unless it is a part that a larger model builds, or has nothing to train."""
     if machine.constructing:
         return
-    parameters = parameters_of(machine, model)
+    body = anatomy(machine, model)
+    parameters = body.parameters
     if parameters.leaves or model.cls is not None or model.fields.get("incomplete"):
         machine.emit(
             ModelBuilt,
             model=model.number,
             parameters=parameters,
             kind=model.kind,
-            pretrained=pretrained(model),
-            mode_matters=mode_matters(model),
+            pretrained=body.pretrained,
+            mode_matters=_mode_matters(body),
         )
 
 
 # --- what it consists of ----------------------------------------------------------------------------------------------
+
+
+class _Anatomy:
+    """What a model consists of, until an attribute of some model changes."""
+
+    __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained")
+
+    def __init__(self, model: Model) -> None:
+        self.parts = descendants(model)
+        leaves: set[int] = set()
+        certain = True  # every parameter was seen
+        self.incomplete = self.mode_matters = False
+        trained: list[Any] = []
+        for part in self.parts:
+            fields, layer = part.fields, part.layer
+            for value in fields.values():
+                if isinstance(value, Leaves):
+                    leaves |= value.parameters.leaves
+                elif isinstance(value, Unknown) and value.graph:
+                    certain = False
+            if "leaf" in fields:
+                leaves.add(fields["leaf"])
+            if fields.get("incomplete"):
+                self.incomplete = True
+            if "either" in fields:
+                certain = False
+            if "pretrained" in fields:
+                trained.append(fields["pretrained"])
+            if fields.get("uses_mode") or (layer is not None and layer.mode_matters and "no_effect" not in fields):
+                self.mode_matters = True
+        self.parameters = Parameters(frozenset(leaves), certain and not self.incomplete)
+        unclear = self.incomplete or None in trained or any(isinstance(value, Unknown) for value in trained)
+        self.pretrained = True if True in trained else None if unclear else False
+
+
+def anatomy(machine: Machine, model: Model) -> _Anatomy:
+    key = ("anatomy", model.number, machine.heap.structure, len(model.fields))
+    known: _Anatomy | None = machine.caches.get(key)
+    if known is None:
+        known = machine.caches[key] = _Anatomy(model)
+    return known
 
 
 def descendants(model: Model) -> list[Model]:
@@ -149,48 +191,23 @@ def descendants(model: Model) -> list[Model]:
 
 
 def parameters_of(machine: Machine, model: Model) -> Parameters:
-    key = (model.number, machine.heap.structure, len(model.fields))
-    known: Parameters | None = machine.caches.get(key)
-    if known is None:
-        leaves: set[int] = set()
-        complete = True
-        for part in descendants(model):
-            for name, value in part.fields.items():
-                if name == "leaf":
-                    leaves.add(value)
-                elif isinstance(value, Leaves):
-                    leaves |= value.parameters.leaves
-                elif isinstance(value, Unknown) and value.graph:
-                    complete = False
-            complete = complete and not part.fields.get("incomplete") and "either" not in part.fields
-        known = machine.caches[key] = Parameters(frozenset(leaves), complete)
-    return known
+    return anatomy(machine, model).parameters
 
 
-def mode_matters(model: Model) -> bool | None:
+def _mode_matters(body: _Anatomy) -> bool | None:
     """Has dropout or batch norm; None: parts of it cannot be seen."""
-    parts = descendants(model)
-    for part in parts:
-        if part.fields.get("uses_mode") or (part.layer and part.layer.mode_matters and "no_effect" not in part.fields):
-            return True
-    return None if any(part.fields.get("incomplete") for part in parts) else False
-
-
-def pretrained(model: Model) -> bool | None:
-    parts = [part.fields["pretrained"] for part in descendants(model) if "pretrained" in part.fields]
-    if True in parts:
-        return True
-    return None if None in parts or model.fields.get("incomplete") else False
+    return True if body.mode_matters else None if body.incomplete else False
 
 
 def use_of(machine: Machine, model: Model, outputs: Any) -> ModelUse:
     training = model.fields.get("training")
+    body = anatomy(machine, model)
     return ModelUse(
         model=model.number,
         training=training if isinstance(training, bool) else None,
-        mode_matters=mode_matters(model),
-        parameters=parameters_of(machine, model),
-        pretrained=pretrained(model),
+        mode_matters=_mode_matters(body),
+        parameters=body.parameters,
+        pretrained=body.pretrained,
         outputs=outputs if isinstance(outputs, int) else None,
         grad=machine.modes["grad"] is not False,
     )
@@ -224,13 +241,13 @@ def _outermost_forward(machine: Machine, model: Model, call: Call) -> Any:
     key = _cache_key(machine, model, bare)
     result = machine.caches.get(key) if key is not None else None
     if result is None:
-        events, mark = len(machine.events), machine.heap.mark()
+        events, outside = len(machine.events), machine.heap.outside
         machine.forwards.append(model)
         try:
             result = _forward(machine, model, bare)
         finally:
             machine.forwards.pop()
-        if key is not None and len(machine.events) == events and machine.heap.mark() == mark:
+        if key is not None and len(machine.events) == events and machine.heap.outside == outside:
             machine.caches[key] = result
     use = use_of(machine, model, result.width if isinstance(result, Tensor) else None)
     for entry in machine.passes:
@@ -273,12 +290,30 @@ def _bare(value: Any) -> Any:
 
 
 def _cache_key(machine: Machine, model: Model, call: Call) -> Any:
-    if call.kwargs or not all(isinstance(value, (Tensor, *CONSTANT)) for value in call.args):
-        return None
-    shapes = tuple(value.width if isinstance(value, Tensor) else value for value in call.args)
+    shapes = []
+    for value in (*call.args, *call.kwargs.items()):
+        shape = _shape(value)
+        if shape is MISSING:
+            return None
+        shapes.append(shape)
     grad = machine.modes["grad"] if isinstance(machine.modes["grad"], bool) else None
     training = model.fields.get("training")
-    return (model.number, machine.heap.structure, training is True, grad, shapes, len(machine.frozen))
+    training = training if isinstance(training, bool) else None
+    return ("forward", model.number, machine.heap.structure, training, grad, *shapes)
+
+
+def _shape(value: Any) -> Any:
+    """What a forward may depend on in an argument; MISSING: on more than can be said."""
+    if isinstance(value, Tensor):
+        return ("tensor", value.width, value.role)
+    if isinstance(value, CONSTANT):
+        return ("constant", type(value), value)
+    if isinstance(value, Unknown) and not value.graph:
+        return ("data",)
+    if isinstance(value, (Tuple, tuple)):
+        shapes = tuple(_shape(part) for part in (value if isinstance(value, tuple) else value.items))
+        return MISSING if MISSING in shapes else shapes
+    return MISSING
 
 
 def _forward(machine: Machine, model: Model, call: Call) -> Any:
@@ -450,7 +485,7 @@ def item_of_model(machine: Machine, model: Model, index: Any) -> Any:
 
 def set_mode(machine: Machine, model: Model, training: Any) -> None:
     flag = training if isinstance(training, bool) else Unknown()
-    parts = descendants(model)
+    parts = anatomy(machine, model).parts
     for part in parts:
         machine.heap.write(part.fields, "training", flag)
     machine.emit(

@@ -221,6 +221,19 @@ CUTTING = frozenset(
 """.split()
 )
 MEASURING = frozenset({"argmax", "eq", "ne", "topk", "argsort"})
+METHODS_OF_TENSORS = (
+    PASSING
+    | CUTTING
+    | MEASURING
+    | frozenset(FUNCTIONAL_ACTIVATIONS)
+    | frozenset(
+        """
+        backward log log_ detach detach_ max min sort topk sum mean add sub mul div add_ sub_ mul_ div_ permute
+        transpose chunk split unbind repeat matmul mm bmm norm pow exp sqrt abs clamp round t copy_ fill_ zero_ new
+        new_zeros new_ones new_tensor index_select gather scatter_ narrow cumsum std var any all items keys next
+        """.split()
+    )
+)
 WIDTH_FREE = frozenset({"view", "reshape"})
 
 
@@ -300,6 +313,8 @@ def attribute_of_tensor(machine: Machine, tensor: Tensor, name: str) -> Any:
         case "loss" | "logits" | "last_hidden_state" | "pooler_output" | "hidden_states":
             fields = {"loss": (machine.place(), "the model's own loss")} if name == "loss" else {}
             return tensor.with_(known=False, width=None, activation=None, **fields)
+    if tensor.loaders and not tensor.models and name not in METHODS_OF_TENSORS:
+        return tensor.with_(role="target" if "label" in name or "target" in name else "input")  # a part of a batch
     return Method(tensor, name)
 
 
@@ -348,6 +363,9 @@ CREATING = frozenset(
 )
 
 
+_LAYER_OF = {"relu": "ReLU", "relu_": "ReLU", "leaky_relu": "LeakyReLU", "tanh": "Tanh", "gelu": "GELU", "elu": "ELU"}
+
+
 def tensor_function(machine: Machine, call: Call) -> Any:
     """torch.<name>(...) and torch.nn.functional.<name>(...) that no table says more about."""
     name = call.path.rpartition(".")[2]
@@ -370,6 +388,8 @@ def tensor_function(machine: Machine, call: Call) -> Any:
         return passed(machine, first)
     if name == "batch_norm":
         machine.note_mode_use()
+    if name in _LAYER_OF:
+        return combined_tensors(machine, first).with_(layer=_LAYER_OF[name], width=getattr(first, "width", None))
     if name in CREATING:
         return _created(machine, call)
     if isinstance(first, (Tensor, Leaves)):

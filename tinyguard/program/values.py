@@ -22,6 +22,18 @@ CONSTANT = (int, float, str, bytes, bool, type(None), complex, type(...))
 _keys = count(1)
 
 
+class Names(dict[Any, Any]):
+    """The names of a frame: what is written there is over when the frame is."""
+
+    __slots__ = ()
+
+
+class Parts(dict[Any, Any]):
+    """The attributes of a module, and the frozen parameters: what a model consists of depends on them."""
+
+    __slots__ = ()
+
+
 class Value:
     """Anything that is not a constant."""
 
@@ -327,22 +339,6 @@ class Graph:
 class Tensor(Value):
     """A tensor is what went into it. Immutable; a batch of a loader is one, too."""
 
-    __slots__ = (
-        "activation",
-        "complete",
-        "grad",
-        "graphs",
-        "known",
-        "layer",
-        "length",
-        "loaders",
-        "loss",
-        "models",
-        "reaches",
-        "role",
-        "width",
-    )
-
     def __init__(
         self,
         reaches: frozenset[int] = frozenset(),
@@ -376,8 +372,8 @@ class Tensor(Value):
 
     def with_(self, **changes: Any) -> Tensor:
         twin = Tensor.__new__(Tensor)
-        for name in Tensor.__slots__:
-            setattr(twin, name, changes[name] if name in changes else getattr(self, name))
+        twin.__dict__.update(self.__dict__)
+        twin.__dict__.update(changes)
         return twin
 
 
@@ -438,7 +434,7 @@ class Model(Object):
         layer: Layer | None = None,
         built: Place | None = None,
     ) -> None:
-        super().__init__(number, {"training": True}, built=built)
+        super().__init__(number, Parts(training=True), built=built)
         self.kind = kind
         self.cls = cls
         self.layer = layer
