@@ -19,7 +19,7 @@ pytest.importorskip("tinyguard.program.witness")
 
 README = Path(__file__).parent.parent / "README.md"
 SECTION = re.compile(
-    r"(<!-- (?P<what>output: (?P<command>.*)|rules|facts) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- (?P<what>output: (?P<command>[^\n]*)|rules|facts) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL
 )
 
 # The facts that the rules must serve: they can be seen in a file.
