@@ -69,12 +69,11 @@ def measured(path: str, rounds: int) -> Measured | None:
 
 def staged(path: str, data: bytes) -> tuple[float, ...]:
     """One pass through the stages, and the whole; every stage gets a notebook that nobody has touched before."""
-    from tinyguard.program.executions import recorded_order, state_events
-    from tinyguard.program.witness import witness
-
     from tinyguard.lint import lint
     from tinyguard.notebook.reader import read
+    from tinyguard.program.executions import recorded_order, state_events
     from tinyguard.program.outputs import metrics
+    from tinyguard.program.witness import witness
 
     forget()
     reading = cpu(lambda: read(path, data))
@@ -120,10 +119,9 @@ def against_floor(files: list[str], rounds: int, ruff_s: float | None) -> Iterat
 
 def linearity(sizes: tuple[int, ...], rounds: int) -> Iterator[Figure]:
     """Cost per cell of notebooks of so many cells; the goal is that of a hundred cells and half as much again."""
-    from tinyguard.program.witness import witness
-
     from tinyguard.lint import lint
     from tinyguard.notebook.reader import read
+    from tinyguard.program.witness import witness
 
     per_cell: dict[int, float] = {}
     for size in sizes:

@@ -18,8 +18,8 @@ NEAR = 2  # lines between the line of a label and a finding that still means it
 
 CODES: dict[str, tuple[str, ...]] = {
     "undefined_on_restart": ("TNY101",),
-    "exec_order": ("TNY102", "TNY101", "TNY103", "TNY106"),
-    "exec_missing": ("TNY104",),
+    "exec_order": ("TNY102", "TNY101", "TNY103", "TNY105", "TNY107"),
+    "exec_missing": ("TNY104", "TNY108"),
     "loss_tensor_accumulated": ("TNY403",),
     "activation_loss_mismatch": ("TNY401", "TNY402"),
     "no_seed": ("TNY605",),

@@ -81,6 +81,10 @@ class Draft:
             except (SyntaxError, ValueError):
                 return
 
+    def parses(self) -> bool:
+        """Every code cell is Python, or says that it is not."""
+        return all(self.trees[index] or self.text(index).startswith("%%") for index in self.code())
+
     def whole(self) -> bool:
         """Every code cell is Python, and no magic or star import can bind a name behind our back."""
         text = self.all_code()

@@ -53,7 +53,7 @@ def cells_swapped_with_counts(draft: Draft) -> Iterator[Mutant]:
             yield Mutant(mutant, index, f"`{name}`")
 
 
-@plants("TNY102")
+@plants("TNY102", "TNY101")
 def rebindings_swapped_with_counts(draft: Draft) -> Iterator[Mutant]:
     """Two cells bind a name differently and nothing between them uses it: after the swap the later readers differ."""
     if not draft.executed_in_order() or not draft.whole():
@@ -92,7 +92,7 @@ def _independent(draft: Draft, first: int, second: int) -> bool:
     return len(rights) == len(set(rights))
 
 
-@plants("TNY104", "TNY101")
+@plants("TNY104")
 def defining_cell_not_run(draft: Draft) -> Iterator[Mutant]:
     if not draft.executed_in_order():
         return
@@ -102,7 +102,7 @@ def defining_cell_not_run(draft: Draft) -> Iterator[Mutant]:
         yield Mutant(mutant, index, f"`{name}`")
 
 
-@plants("TNY103", "TNY104", "TNY105", "TNY106")
+@plants("TNY105")
 def kernel_restarted_before_use(draft: Draft) -> Iterator[Mutant]:
     """The kernel was restarted in front of a cell that needs a name from above: it failed, and nothing ran after it."""
     if not draft.executed_in_order():
@@ -125,4 +125,4 @@ def kernel_restarted_before_use(draft: Draft) -> Iterator[Mutant]:
         mutant.cells[reader]["outputs"] = [error]
         for cell in code[code.index(reader) + 1 :]:
             mutant.cells[cell].update(execution_count=None, outputs=[])
-        yield Mutant(mutant, reader, f"`{name}` was lost")
+        yield Mutant(mutant, between[0], f"`{name}` was lost before cell index {reader}")
