@@ -46,6 +46,8 @@ class Story:
         self._scheduler_steps: defaultdict[int, list[SchedulerStepped]] = defaultdict(list)
         self._built: dict[int, Built] = {}
         self._names: defaultdict[int, list[str]] = defaultdict(list)
+        self._bindings: defaultdict[int, list[NameBound]] = defaultdict(list)
+        self._meaning: dict[str, NameBound] = {}
         self._mode: defaultdict[int, list[ModeSet]] = defaultdict(list)
         self._local_names: defaultdict[int, list[str]] = defaultdict(list)
         self._escaped: set[int] = set()
@@ -63,6 +65,9 @@ class Story:
                 names = (self._local_names if local else self._names)[number]
                 if name not in names:
                     names.append(name)
+                if not local:
+                    self._bindings[number].append(event)
+                    self._meaning[name] = event
             case ModeSet(model=model, models=children):
                 for number in (model, *children):
                     self._mode[number].append(event)
@@ -108,6 +113,14 @@ class Story:
 
     def names(self, number: int) -> tuple[str, ...]:
         return (*self._names.get(number, ()), *self._local_names.get(number, ()))
+
+    def bindings(self, number: int) -> list[NameBound]:
+        """The bindings of the object to names of the notebook itself, not of a function's frame."""
+        return self._bindings.get(number, [])
+
+    def meaning(self, name: str) -> NameBound | None:
+        """The last binding of this name of the notebook."""
+        return self._meaning.get(name)
 
     def mode_set(self, model: int) -> ModeSet | None:
         """The last train() or eval() of this model."""

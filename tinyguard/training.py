@@ -12,7 +12,6 @@ from tinyguard.events import (
     Event,
     LoaderBuilt,
     ModelUse,
-    NameBound,
     OptimizerStepped,
     Parameters,
     PassEnded,
@@ -147,8 +146,3 @@ def loader_of(number: int | None, story: Story) -> LoaderBuilt | None:
     """The construction of this loader; None when nobody saw it."""
     built = story.built(number)
     return built if isinstance(built, LoaderBuilt) else None
-
-
-def own_names(number: int, story: Story) -> list[NameBound]:
-    """The bindings of the object to names of the notebook itself, not of a function's frame."""
-    return [bound for bound in story.all(NameBound) if bound.object == number and not bound.local]

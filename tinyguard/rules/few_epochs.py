@@ -267,7 +267,13 @@ for epoch in range(2):
         told: set[Place] = set()
         for plan in plans:
             few, of_what = _few(plan, story)
-            if plan.facts or not _from_scratch(plan) or not _classifies(plan, learnt):
+            if (
+                not few
+                or plan.facts
+                or not _short(plan, few)
+                or not _from_scratch(plan)
+                or not _classifies(plan, learnt)
+            ):
                 continue
             epochs = _epochs_of(plan, plans, story)
             if epochs is None or epochs > few or is_trial(*plan.functions, plan.epochs.name):
@@ -300,6 +306,10 @@ def _few(plan: TrainingPlanned, story: Story) -> tuple[int, str]:
         return few, f"{known.name} ({size:,} samples, {known.classes} classes)"
     few = FEW_FOR_MANY if size >= MANY_SAMPLES and classes >= MANY_CLASSES else 0
     return few, f"{size:,} samples of {classes} classes"
+
+
+def _short(plan: TrainingPlanned, few: int) -> bool:
+    return isinstance(plan.epochs.value, int) and plan.epochs.value <= few
 
 
 def _from_scratch(plan: TrainingPlanned) -> bool:

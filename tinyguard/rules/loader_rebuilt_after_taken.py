@@ -8,7 +8,7 @@ from tinyguard.events import BackwardRan, Event, NameBound, OptimizerStepped
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import fed, loader_of, own_names
+from tinyguard.training import fed, loader_of
 
 _START = """
 # %%
@@ -195,10 +195,10 @@ def _replacement(backward: BackwardRan, story: Story) -> NameBound | None:
     old = loader_of(backward.loader, story)
     if old is None or backward.facts:
         return None
-    names = {bound.name for bound in own_names(old.loader, story)}
-    if len(names) != 1:
-        return None  # none: it never was the notebook's; several: kept on purpose
-    last = [bound for bound in story.all(NameBound) if bound.name in names and not bound.local][-1]
+    names = {bound.name for bound in story.bindings(old.loader)}
+    last = story.meaning(names.pop()) if names else None
+    if last is None or names:
+        return None  # it never was the notebook's, or it is kept on purpose under another name
     new = loader_of(last.object, story)
     if new is None or last.facts or new.loader == old.loader or (new.place, new.via) == (old.place, old.via):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, DatasetBuilt, Event, LoaderBuilt, PassEnded
+from tinyguard.events import BackwardRan, DatasetBuilt, Event, LoaderBuilt, ModelBuilt, ModelUse, PassEnded
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -15,8 +15,7 @@ from tinyguard.training import (
     is_evaluation,
     loader_of,
     overlapping,
-    own_names,
-    trainings,
+    stepped_parameters,
 )
 
 _FUNCTIONS = """
@@ -181,13 +180,13 @@ assert accuracy(model, few_loader) >= 0
         evaluated = loader_of(event.loader, story)
         if evaluated is None:
             return
-        for backward in trainings(story):
+        if not any(claimed_split(name) == "evaluation" for name in _names(evaluated, story)):
+            return
+        for backward in _trainings_of(event.models, story):
             trained = loader_of(backward.loader, story)
-            if trained is None or backward.facts or not overlapping(backward.models, event.models):
-                continue
-            same = _same_data(evaluated, trained, story)
-            wrong = _called_evaluation(evaluated, trained, story) if same else None
-            if wrong is None:
+            same = _same_data(evaluated, trained, story) if trained else ""
+            wrong = _called_evaluation(evaluated, trained, story) if trained and same else None
+            if trained is None or wrong is None or not _is_stepped(backward, story):
                 continue
             name = story.name(evaluated.loader, "this loader")
             yield self.finding(
@@ -202,6 +201,31 @@ assert accuracy(model, few_loader) >= 0
                 loader=name,
             )
             return
+
+
+def _names(evaluated: LoaderBuilt, story: Story) -> tuple[str, ...]:
+    return story.names(evaluated.loader) + (story.names(evaluated.dataset) if evaluated.dataset is not None else ())
+
+
+def _trainings_of(models: tuple[ModelUse, ...], story: Story) -> Iterator[BackwardRan]:
+    """The last backward pass of one of the models on each loader, back to where the models were built."""
+    seen: set[int | None] = set()
+    numbers = {model.model for model in models}
+    for earlier in reversed(story.events):
+        if isinstance(earlier, ModelBuilt) and earlier.model in numbers:
+            numbers.remove(earlier.model)
+            if not numbers:
+                return
+        if not isinstance(earlier, BackwardRan) or earlier.loader in seen or earlier.facts:
+            continue
+        if overlapping(earlier.models, models):
+            seen.add(earlier.loader)
+            yield earlier
+
+
+def _is_stepped(backward: BackwardRan, story: Story) -> bool:
+    stepped = stepped_parameters(story)
+    return any(model.parameters.overlaps(stepped) for model in backward.models)
 
 
 def _same_data(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> str:
@@ -227,14 +251,14 @@ def _called_evaluation(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Stor
 
     Names inside functions do not count: `accuracy(model, test_loader)` is often asked for the training accuracy.
     """
-    names = own_names(evaluated.loader, story)
+    names = story.bindings(evaluated.loader)
     if evaluated.dataset is not None and evaluated.dataset != trained.dataset:
-        names += own_names(evaluated.dataset, story)
+        names = names + story.bindings(evaluated.dataset)
     claims = [bound for bound in names if claimed_split(bound.name) == "evaluation"]
     if not claims:
         return None
     if evaluated.loader == trained.loader:
-        trains = any(claimed_split(bound.name) == "train" for bound in own_names(trained.loader, story))
+        trains = any(claimed_split(bound.name) == "train" for bound in story.bindings(trained.loader))
         return claims[-1].place if trains else None
     if evaluated.dataset == trained.dataset:
         return first_own_place(evaluated, trained)
