@@ -42,8 +42,11 @@ class Counts(NamedTuple):
 def counts(notebook: Notebook) -> Counts:
     """A kernel gives each count once. One that comes again, lower than the cell above, is another kernel's.
 
-    So is a 1 below larger counts. The same count twice in a row is a cell that was split or copied.
+    So is a 1 below larger counts, unless none is missing: then one kernel ran them, in another order. The same count
+    twice in a row is a cell that was split or copied.
     """
+    every = {cell.count for cell in notebook.cells if cell.code and cell.count}
+    complete = len(every) == max(every, default=0)
     kernels: list[dict[int, int]] = [{}]
     last: tuple[int, dict[int, int]] = (0, kernels[0])
     for number, cell in enumerate(notebook.cells):
@@ -53,7 +56,7 @@ def counts(notebook: Notebook) -> Counts:
         before, kernel = last
         if count != before:
             fits = [kernel for kernel in kernels if _fits(count, kernel, kernel is kernels[0])]
-            if not fits or (count == 1 and before):
+            if not fits or (count == 1 and before and not complete):
                 kernels.append({})
                 fits = kernels[-1:]
             kernel = min(reversed(fits), key=lambda kernel: _distance(count, kernel))

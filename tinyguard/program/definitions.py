@@ -350,17 +350,12 @@ def _exports(tree: ast.Module, folder: str, depth: int) -> frozenset[str] | None
 
 
 def _listed(tree: ast.Module) -> frozenset[str] | None:
-    """`__all__`, when it is written down plainly."""
-    found: frozenset[str] | None = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == "__all__" and found is not None:
-            return None
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
-        ):
+    """`__all__`, when it is written down once and plainly."""
+    mentions = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__all__"]
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node.targets == mentions:
             try:
-                found = frozenset(ast.literal_eval(node.value))
+                return frozenset(ast.literal_eval(node.value))
             except (ValueError, TypeError):
                 return None
-            node.targets = []
-    return found
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -26,6 +27,7 @@ from tinyguard.program.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
 _UNFINISHED = re.compile(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
+_EXERCISE = re.compile(r"exercise|homework|unsolved", re.IGNORECASE)
 _USUAL_IMPORTS = frozenset({"torch", "nn", "F", "optim", "np", "plt", "pd", "os", "sys", "datasets", "transforms"})
 
 
@@ -129,6 +131,8 @@ class _State:
         """The reader of an exercise is to write the missing definition, though hardly an import."""
         if self.notebook.cells[use.cell].count or use.name in _USUAL_IMPORTS:
             return False
+        if _EXERCISE.search(os.path.basename(self.notebook.path)):
+            return True
         above = self.notebook.cells[: use.cell + 1]
         return any(cell.code and _UNFINISHED.search(cell.source) for cell in above)
 
