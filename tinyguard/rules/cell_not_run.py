@@ -95,9 +95,9 @@ print(2 * epochs)
         every = (event.name, *event.also)
         reader = event.decision
         more = f" and {len(event.readers)} more" if event.readers else ""
-        others = f", nor were {len(missed) - 1} more" if len(missed) > 1 else ""
+        others = f" and {len(missed) - 1} more were" if len(missed) > 1 else " was"
         yield self.finding(
-            f"this cell was not run{others}, but {run(reader, event.count)}{more} used {names(every)}",
+            f"this cell{others} not run, but {run(reader, event.count)}{more} used {names(every)}",
             missed[0].place,
             remedy="restart the kernel and run all cells from the top; delete the cell if it is not needed",
             related=(

@@ -106,7 +106,8 @@ epochs = 3
             return
         every = (event.name, *event.also)
         given = (event.on_restart, *event.definitions)
-        here = run(event.decision, event.count)
+        like = f", like {cells(reader.place for reader in event.readers)}," if event.readers else ""
+        here = run(event.decision, event.count) + like
         if event.found is not None:
             message = (
                 f"{here} used {names(every)} of {run_of(event.found)}; "
@@ -116,10 +117,9 @@ epochs = 3
             message = f"{here} ran before the cells that bind {names(every)} ran again: {cells(d.place for d in given)}"
         else:
             message = f"{here} ran before {run_of(event.on_restart)} bound {names(every)} anew"
-        also = f", and so did {cells(reader.place for reader in event.readers)}" if event.readers else ""
         found = event.found.place if event.found is not None else None
         yield self.finding(
-            message + also,
+            message,
             event.decision,
             remedy="restart the kernel and run all cells from the top, then judge the results again",
             cause="the saved results come from a state that the notebook, run in order, does not reach",
