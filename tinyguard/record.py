@@ -27,17 +27,19 @@ class Record:
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _known: ClassVar[frozenset[str]] = frozenset()
     _required: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         own = [name for name in cls.__annotations__ if not name.startswith("_")]
         cls._fields = (*(name for name in cls._fields if name not in own), *own)
+        cls._known = frozenset(cls._fields)
         cls._required = frozenset(name for name in cls._fields if not hasattr(cls, name))
 
     def __init__(self, **fields: Any) -> None:
-        if not self._required <= fields.keys() <= set(self._fields):
+        if not (self._required.issubset(fields) and self._known.issuperset(fields)):
             missing = sorted(self._required - fields.keys())
-            unknown = sorted(fields.keys() - set(self._fields))
+            unknown = sorted(fields.keys() - self._known)
             raise TypeError(f"{type(self).__name__}: missing fields {missing}, unknown fields {unknown}")
         self.__dict__.update(fields)
 

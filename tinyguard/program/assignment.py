@@ -59,13 +59,14 @@ def split_in_name(name: str, pattern: re.Pattern[str] = _SPLIT_WORD) -> str | No
     return found.pop() if len(found) == 1 else None
 
 
-_NAMED = (Unknown, Loader, Dataset)  # a name may tell the split of these
+_NAMED = frozenset({Unknown, Loader, Dataset})  # a name may tell the split of these
 
 
 def assign(machine: Machine, target: ast.expr, value: Any, frame: Frame) -> None:
+    if type(target) is ast.Name:
+        bind(machine, target.id, value, frame)
+        return
     match target:
-        case ast.Name(id=name):
-            bind(machine, name, value, frame)
         case ast.Tuple(elts=targets) | ast.List(elts=targets):
             _unpack(machine, targets, value, frame)
         case ast.Attribute(value=owner, attr=name):
@@ -83,7 +84,7 @@ def assign(machine: Machine, target: ast.expr, value: Any, frame: Frame) -> None
 def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
     """Give a name of a frame a value."""
     home = frame.outer.get(name, frame) if frame.outer else frame
-    if isinstance(value, _NAMED):
+    if type(value) in _NAMED:
         value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(home.names, name, value)
     if tracked(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 from tinyguard.events import Escaped
@@ -166,13 +167,21 @@ def call_unknown(machine: Machine, unknown: Unknown, call: Call) -> Any:
 
 def call_known(machine: Machine, known: Known, call: Call) -> Any:
     call.path = known.path
-    handler = KNOWN.get(known.path)
-    if handler is None:
-        package = PACKAGES.get(known.path.partition(".")[0])
-        handler = package(known.path) if package is not None else None
-    if handler is not None:
-        return handler(machine, call)
-    escape(machine, call, known.path)
+    if known.handler is None:
+        known.handler = _handler_of(known.path)
+    return known.handler(machine, call)
+
+
+def _handler_of(path: str) -> Callable[[Machine, Call], Any]:
+    if path in KNOWN:
+        return KNOWN[path]
+    package = PACKAGES.get(path.partition(".")[0])
+    return escaping if package is None else package(path)
+
+
+def escaping(machine: Machine, call: Call) -> Any:
+    """A library that nobody here knows."""
+    escape(machine, call, call.path)
     return Unknown(graph=True)
 
 

@@ -88,6 +88,9 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
 
 def name(machine: Machine, node: ast.Name, frame: Frame) -> Any:
     wanted = node.id
+    value = frame.names.get(wanted, MISSING)
+    if value is not MISSING and frame.parent is not None and not frame.outer:
+        return value
     seen: Frame | None = frame.outer.get(wanted, frame) if frame.outer else frame
     while seen is not None:
         value = seen.names.get(wanted, MISSING)
@@ -103,11 +106,14 @@ BUILTINS: dict[str, Any] = {}  # filled by `builtins`
 
 
 def attribute(machine: Machine, node: ast.Attribute, frame: Frame) -> Any:
-    return machine.attribute(machine.evaluate(node.value, frame), node.attr)
+    owner = node.value
+    value = EVALUATE[type(owner)](machine, owner, frame)
+    handler = ATTRIBUTE.get(type(value))
+    return Unknown() if handler is None else handler(machine, value, node.attr)
 
 
 def attribute_of_known(machine: Machine, value: Known, name: str) -> Any:
-    return Known(f"{value.path}.{name}")
+    return value.member(name)
 
 
 def attribute_of_instance(machine: Machine, value: Instance, name: str) -> Any:
@@ -621,10 +627,19 @@ def comprehension(machine: Machine, node: Any, frame: Frame) -> Any:
 
 
 def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
-    callee = machine.evaluate(node.func, frame)
-    args, exact = elements(machine, node.args, frame)
+    # Half of all that a pretend run does is calls: this and `attribute` dispatch by themselves.
+    function = node.func
+    callee = EVALUATE[type(function)](machine, function, frame)
+    args: list[Any] = []
     kwargs: dict[str, Any] = {}
-    unknown_rest = not exact
+    unknown_rest = False
+    for argument in node.args:
+        if type(argument) is ast.Starred:
+            more, exact = collected(machine, machine.evaluate(argument.value, frame), frame)
+            args.extend(more)
+            unknown_rest = unknown_rest or not exact
+        else:
+            args.append(EVALUATE[type(argument)](machine, argument, frame))
     for keyword in node.keywords:
         value = machine.evaluate(keyword.value, frame)
         if keyword.arg is not None:

@@ -50,6 +50,7 @@ def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
     loaders = loaders_of(iterable)
     begun = [Pass(loader) for loader in loaders]
     head = frame.at
+    index = 0
     machine.passes.extend(begun)
     try:
         exact = _run(machine, iterable, lap, frame, loaders)
@@ -66,9 +67,14 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     mark = machine.heap.mark()
     facts = machine.keep_facts()
     head = frame.at
+    index = 0
+    if not exact and machine.again:
+        # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
+        del items[:-1]
     for index, item in enumerate(items):
         if index and not exact:
             machine.heap.widen(mark)
+            machine.again += 1
         frame.at = head
         for loader in loaders:
             machine.emit(BatchDrawn, loader=loader.number, samples=loader.samples)
@@ -77,6 +83,8 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         if signal in ("break", "return", "raise"):
             break
     if not exact:
+        machine.again -= index
+        machine.heap.widen(mark)
         machine.heap.loosen(mark)
     return exact
 

@@ -150,24 +150,20 @@ class Machine:
         self.frozen: dict[int, Any] = Parts()  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
+        self.again = 0  # second laps of loops under way
         self.differentiated: dict[int, Any] = {}  # tensors whose backward ran, by id
         self.passes: list[Pass] = []
         self.plans: list[Plan] = []
         self.caches: dict[Any, Any] = {}
         self.read_names: set[str] = set()  # of the notebook, that something read
         self.constants: dict[Place, GivenConstant] = {}
-        self.rearranges = False  # the program moves files about
+        self.rearranges: Callable[[], bool] = lambda: False  # whether the program moves files about
         self.import_module: Callable[[str, Frame], Any] = lambda name, frame: MISSING
 
     # --- numbers, places, events --------------------------------------------------------------------------------------
 
     def new_number(self) -> int:
         return next(self._numbers)
-
-    def spend(self) -> None:
-        self.steps += 1
-        if self.steps > self.budget:
-            raise BudgetSpentError
 
     def place(self) -> Place:
         """The innermost line of the user's."""
@@ -178,16 +174,28 @@ class Machine:
 
     def via(self) -> tuple[Place, ...]:
         """The user's calls that led to `place()`, outermost first."""
-        frames = [frame for frame in self.stack if not frame.source.pretend and frame.at is not None]
-        return tuple(place_of(frame.source, frame.at) for frame in frames[:-1] if frame.at is not None)
+        return self.where()[1]
 
     def emit(self, kind: type[Event], /, **fields: Any) -> None:
         if self._facts is None:
             self._facts = frozenset(self.facts.items())
-        fields.setdefault("place", self.place())
-        fields.setdefault("via", self.via())
-        fields.setdefault("facts", self._facts)
+        fields["facts"] = self._facts
+        if "place" not in fields:
+            fields["place"], fields["via"] = self.where()
         self.events.append(kind(**fields))
+
+    def where(self) -> tuple[Place, tuple[Place, ...]]:
+        """`place()` and `via()`"""
+        if len(self.stack) == 1:
+            return self.place(), ()
+        places = tuple(
+            [
+                place_of(frame.source, frame.at)
+                for frame in self.stack
+                if frame.at is not None and not frame.source.pretend
+            ]
+        )
+        return (places[-1], places[:-1]) if places else (self.place(), ())
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -207,7 +215,9 @@ class Machine:
         return EVALUATE[type(node)](self, node, frame)
 
     def call(self, callee: Any, call: Call) -> Any:
-        self.spend()
+        self.steps += 1
+        if self.steps > self.budget:
+            raise BudgetSpentError
         call.frame.at = call.node
         handler = CALL.get(type(callee))
         return Unknown() if handler is None else handler(self, callee, call)
@@ -308,6 +318,13 @@ class Machine:
 
 
 def place_of(source: Source, node: ast.AST) -> Place:
+    known: Place | None = node.__dict__.get("_place")
+    if known is None:
+        known = node._place = _place_of(source, node)  # type: ignore[attr-defined]
+    return known
+
+
+def _place_of(source: Source, node: ast.AST) -> Place:
     line = getattr(node, "lineno", 0)
     column = getattr(node, "col_offset", 0) + 1
     end_line, end_column = getattr(node, "end_lineno", None), getattr(node, "end_col_offset", None)
@@ -318,4 +335,7 @@ def place_of(source: Source, node: ast.AST) -> Place:
 
 def tracked(value: Any) -> bool:
     """It has a number that events speak of."""
-    return isinstance(value, (Model, Optimizer, Loader, Scheduler, Dataset))
+    return type(value) in _TRACKED
+
+
+_TRACKED = frozenset({Model, Optimizer, Loader, Scheduler, Dataset})

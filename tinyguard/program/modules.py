@@ -31,6 +31,8 @@ class Importer:
     def __init__(self, machine: Machine, folder: str | None) -> None:
         self._machine = machine
         self._modules: dict[str, Any] = {}
+        self._listed: dict[str, frozenset[str]] = {}
+        self.moves_files = False  # one of the modules does
         self.folders: list[str] = [] if folder is None else [folder]
 
     def __call__(self, name: str, frame: Frame) -> Any:
@@ -61,6 +63,9 @@ class Importer:
     def _absolute(self, name: str) -> Any:
         top = name.partition(".")[0]
         for folder in self.folders:
+            names = self._names(folder)
+            if top not in names and f"{top}.py" not in names:
+                continue
             found = self._file(folder, name)
             if found is not None:
                 return self._run(found, name)
@@ -70,6 +75,15 @@ class Importer:
         if pretend is not None:
             return self._run(os.path.join(LIBRARY, f"{pretend}.py"), name, pretend=True)
         return Known(name)
+
+    def _names(self, folder: str) -> frozenset[str]:
+        """What lies in a folder."""
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = frozenset(os.listdir(folder))
+            except OSError:
+                self._listed[folder] = frozenset()
+        return self._listed[folder]
 
     def _file(self, folder: str, name: str) -> str | None:
         """The file that defines a module of this name below a folder."""
@@ -89,7 +103,7 @@ class Importer:
         if tree is None:
             return Unknown(graph=True)
         if not pretend and moves_files(text):
-            machine.rearranges = True
+            self.moves_files = True
         frame = Frame(Source(path, pretend=pretend))
         frame.names["__name__"] = name
         module = ModuleValue(machine.new_number(), name, frame.names)

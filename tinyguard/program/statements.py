@@ -153,20 +153,24 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
     plan = Plan(batch_loop=False)
     machine.plans.append(plan)
     signal: Signal = None
+    lap = 0
     facts = machine.keep_facts()
     mark = machine.heap.mark()
     try:
-        for lap in range(2):
+        for lap in range(1 if machine.again else 2):
             if truth(machine, machine.evaluate(node.test, frame)) is False:
                 break
             signal = machine.run(node.body, frame)
             machine.restore_facts(facts)
             if signal in ("break", "return", "raise"):
                 break
-            if lap == 0:
+            if lap == 0 and not machine.again:
                 machine.heap.widen(mark)
+                machine.again += 1
     finally:
         machine.plans.pop()
+        machine.again -= lap
+    machine.heap.widen(mark)
     machine.heap.loosen(mark)
     frame.at = node
     if plan.passes:

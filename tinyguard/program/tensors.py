@@ -13,10 +13,12 @@ from tinyguard.program.values import Dict, Graph, Instance, Leaves, List, Tensor
 
 def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
     """The result of an operation on these: everything that is behind one of them is behind it."""
-    parts = list(_tensors_in(machine, operands))
+    parts: list[Tensor] = list(_tensors_in(machine, operands))
     if not parts:
         return Tensor()
     first = parts[0]
+    if len(parts) == 1 and machine.modes["grad"] is True:
+        return first.with_(activation=None, known=True, layer="", length=None, role="")
     reaches, complete, models, loaders = first.reaches, first.complete, first.models, first.loaders
     graphs, grad, loss, width = first.graphs, first.grad, first.loss, first.width
     for part in parts[1:]:

@@ -97,7 +97,7 @@ def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
         root=root,
         augmentation=transform.augmentation if transform else (),
         class_order="sorted" if kind in _FOLDERS else _class_order(call),
-        rearranged=machine.rearranges,
+        rearranged=kind in _FOLDERS and machine.rearranges(),
     )
 
 

@@ -72,10 +72,18 @@ class Int(int):
 class Known(Value):
     """Something of a library, by its canonical dotted name: `torch.nn.Linear`."""
 
-    __slots__ = ("path",)
+    __slots__ = ("handler", "members", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.members: dict[str, Known] = {}  # its attributes that were asked for
+        self.handler: Any = None  # what calling it does, once somebody has
+
+    def member(self, name: str) -> Known:
+        found = self.members.get(name)
+        if found is None:
+            found = self.members[name] = Known(f"{self.path}.{name}")
+        return found
 
     @property
     def name(self) -> str:

@@ -36,9 +36,10 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     does not parse is passed over, and so is the rest of one that ran into an error in the recorded order.
     """
     machine = Machine(budget=budget)
-    machine.rearranges = any(moves_files(cell.source) for cell in notebook.cells)
     folder = os.path.dirname(notebook.path) or "."
-    machine.import_module = Importer(machine, None if notebook.path == "-" else folder)
+    importer = Importer(machine, None if notebook.path == "-" else folder)
+    machine.import_module = importer
+    machine.rearranges = lambda: importer.moves_files or any(moves_files(cell.source) for cell in notebook.cells)
     frame = Frame(Source(notebook.path))
     frame.names["__name__"] = "__main__"
     machine.stack.append(frame)
@@ -86,6 +87,7 @@ def _recover(machine: Machine, frame: Frame) -> None:
     machine.passes.clear()
     machine.plans.clear()
     machine.forwards.clear()
+    machine.again = 0
     machine.constructing = 0
 
 
