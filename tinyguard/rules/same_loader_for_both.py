@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, DatasetBuilt, Event, LoaderBuilt, ModelBuilt, ModelUse, PassEnded
+from tinyguard.events import BackwardRan, DatasetBuilt, Event, LoaderBuilt, ModelBuilt, ModelUse, PassEnded, Samples
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -110,6 +110,33 @@ for epoch in range(5):
         for images, labels in test_loader:
             hits += (model(images).argmax(1) == labels).sum().item()
     model.train()
+""",
+        # a part of the training split is trained on, all of it is measured
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, random_split
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+picture = transforms.ToTensor()
+# %%
+train_set = datasets.CIFAR10("data", train=True, download=True, transform=picture)
+test_set = datasets.CIFAR10("data", train=True, download=True, transform=picture)  # TNY202 lint
+train_part, val_part = random_split(train_set, [0.9, 0.1])
+train_loader = DataLoader(train_part, batch_size=64, shuffle=True)
+test_loader = DataLoader(test_set, batch_size=64)
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+for epoch in range(20):
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+with torch.no_grad():
+    print(sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader))
 """,
     )
     good = (
@@ -236,14 +263,21 @@ def _same_data(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> st
         return ""
     if evaluated.dataset == trained.dataset:
         return "the same data set"
-    one, two = evaluated.samples, trained.samples
-    whole = not (one.sources - {evaluated.dataset}) and not (two.sources - {trained.dataset})
-    known = isinstance(story.built(evaluated.dataset), DatasetBuilt) and bool(one.kind) and one.split is not None
-    if whole and known and not (by_name_only(one) or by_name_only(two)):
-        figures = [(samples.kind, samples.split, samples.root, samples.size) for samples in (one, two)]
-        if figures[0] == figures[1] and one.evidence == two.evidence:
-            return f"the same split ({one.evidence})"
+    if evaluated.samples.sources - {evaluated.dataset} or by_name_only(evaluated.samples):
+        return ""  # a part: other parts of the same data may be disjoint
+    for source in trained.samples.sources | {trained.dataset}:
+        origin = story.built(source)
+        if isinstance(origin, DatasetBuilt) and _split_read(origin.samples) == _split_read(evaluated.samples):
+            part = "" if source == trained.dataset else "a part of "
+            return f"{part}the same split ({evaluated.samples.evidence})"
     return ""
+
+
+def _split_read(samples: Samples) -> tuple[object, ...]:
+    """What a data set's constructor selects; equal to nothing when it does not tell."""
+    if not samples.kind or samples.split is None or not samples.evidence:
+        return (object(),)
+    return (samples.kind, samples.split, samples.root, samples.evidence)
 
 
 def _called_evaluation(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> Place | None:

@@ -12,7 +12,7 @@ from tinyguard.training import CLASSIFICATION, is_trial, loader_of, published, s
 
 MAX_FULL = 4  # batches an epoch; so few are nearly the whole set each, and their order matters little
 SURELY_PART = 64  # samples; so small a batch is hardly the whole of a set whose size is not known
-PICTURE_FOLDERS = frozenset({"ImageFolder", "DatasetFolder"})  # sorted by class: unshuffled, a batch holds one class
+PICTURES = frozenset({"ImageFolder", "DatasetFolder", "EMNIST"})  # folders are sorted by class: one class a batch
 
 _START = """
 # %%
@@ -211,7 +211,7 @@ def _order_matters(built: LoaderBuilt, backward: BackwardRan) -> bool:
     samples, public = built.samples, published(built.samples)
     if samples.split != "train":
         return False
-    pictures = samples.kind in PICTURE_FOLDERS or (public is not None and public.pixels is not None)
+    pictures = samples.kind in PICTURES or (public is not None and public.pixels is not None)
     if not pictures and (samples.kind != "TensorDataset" or backward.criterion not in CLASSIFICATION):
         return False
     size = size_of(samples, built.dataset)
