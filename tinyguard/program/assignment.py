@@ -87,7 +87,7 @@ def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
     if type(value) in _NAMED:
         value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(home.names, name, value)
-    if tracked(value):
+    if tracked(value) and not machine.forwards:
         machine.emit(NameBound, name=name, object=value.number, local=home.parent is not None)
 
 

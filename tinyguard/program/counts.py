@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tinyguard.notebook.cells import Cell, Notebook
@@ -25,18 +25,20 @@ class Counts(NamedTuple):
         kernels = [self.first, *self.restarted]
         return tuple(cell for kernel in kernels for cell in sorted(kernel, key=kernel.__getitem__))
 
-    def history(self, kernel: Mapping[int, int], cell: int) -> tuple[int, ...] | None:
-        """Every cell that had run in a restarted kernel when this one did; None when a count between is missing.
+    def history(self, kernel: Mapping[int, int]) -> Iterator[int]:
+        """The cells in the order in which a restarted kernel ran them, as far as no count is missing.
 
         What was run again before the first cell that is known to be the new kernel's stands above it, with its count.
         """
         cells = {count: above for above, count in self.first.items()} | {count: own for own, count in kernel.items()}
-        earlier = [cells.get(count) for count in range(1, kernel[cell])]
-        return None if None in earlier else tuple(found for found in earlier if found is not None)
+        for count in range(1, max(kernel.values()) + 1):
+            if count not in cells:
+                return
+            yield cells[count]
 
     def gap(self, low: int, high: int) -> bool:
         """Between two counts something ran whose count is no longer there."""
-        return any(count not in self.first.values() for count in range(low + 1, high))
+        return len({count for count in self.first.values() if low < count < high}) < high - low - 1
 
 
 def counts(notebook: Notebook) -> Counts:

@@ -75,10 +75,6 @@ class Followed(NamedTuple):
     names: Sequence[CellNames | None]  # by cell
     binders: Mapping[str, Sequence[Binding]]  # every binding of every name, in document order
 
-    def binders_of(self, cell: int) -> list[Binding]:
-        """Every binding by this cell."""
-        return [binding for known in self.binders.values() for binding in known if binding.cell == cell]
-
 
 def follow(notebook: Notebook, *, uses: bool = False) -> Followed:
     """Run the cells from the top, by name."""

@@ -26,6 +26,7 @@ from tinyguard.program.counts import Counts, counts, resets_counts
 from tinyguard.program.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
+MOST_CELLS = 200  # above, the fewest causes are not looked for: that takes a time that grows with the square
 _UNFINISHED = re.compile(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
 _EXERCISE = re.compile(r"exercise|homework|unsolved", re.IGNORECASE)
 _USUAL_IMPORTS = frozenset({"torch", "nn", "F", "optim", "np", "plt", "pd", "os", "sys", "datasets", "transforms"})
@@ -81,6 +82,14 @@ class _State:
         self.followed = followed
         self.known = known
         self.run = known.first
+        self.uses = list(self.sole_uses(known.first)) if followed.uses else []
+        self.by_name: dict[str, list[tuple[Use, Binding]]] = {}
+        for use, binding in self.uses:
+            self.by_name.setdefault(use.name, []).append((use, binding))
+        self.bindings: dict[int, list[Binding]] = {}
+        for known_bindings in followed.binders.values() if self.uses else ():
+            for binding in known_bindings:
+                self.bindings.setdefault(binding.cell, []).append(binding)
 
     def place(self, cell: int, node: ast.AST | None) -> Place:
         """Where a node stands; a statement of several lines is shown by its first."""
@@ -138,9 +147,9 @@ class _State:
 
     # --- what the counts prove
 
-    def uses(self, cells: Iterable[int]) -> Iterator[tuple[Use, Binding]]:
+    def sole_uses(self, cells: Iterable[int]) -> Iterator[tuple[Use, Binding]]:
         """Certain reads by these cells of names that exactly one other cell gives them on a restart."""
-        for cell in cells:
+        for cell in sorted(cells):
             for use in self.followed.uses.get(cell, {}).values():
                 givers = {binding.cell for binding in use.bindings}
                 if use.certain and len(givers) == 1 and cell not in givers and use.bindings[-1].node is not None:
@@ -151,7 +160,7 @@ class _State:
         if not passed_over or resets_counts(self.notebook):
             return
         pairs = []
-        for use, binding in self.uses(sorted(self.run)):
+        for use, binding in self.uses:
             others = (other.cell for other in self.followed.binders[use.name])
             if binding.cell in passed_over and not any(self.notebook.cells[other].count for other in others):
                 pairs.append((use, binding))
@@ -211,14 +220,16 @@ class _State:
             lost: dict[str, Place] = {}
             reads: dict[str, Place] = {}
             first = min(kernel)
-            for use, binding in self.uses(sorted(kernel)):
-                history = self.known.history(kernel, use.cell)
-                if history is None or binding.cell >= first or binding.cell in history or use.name in lost:
-                    continue
-                bound = [self.followed.names[cell] for cell in history]
-                if not any(names is None or {use.name, "*"} & names.bound for names in bound):
-                    lost[use.name] = self.place(binding.cell, binding.node)
-                    reads[use.name] = self.user(use).place
+            ran: set[int] = set()
+            bound: set[str] = set()
+            for cell in self.known.history(kernel):
+                for use, binding in self.sole_uses([cell] if cell in kernel else []):
+                    if binding.cell < first and binding.cell not in ran and not bound & {use.name, "*"}:
+                        lost.setdefault(use.name, self.place(binding.cell, binding.node))
+                        reads.setdefault(use.name, self.user(use).place)
+                names = self.followed.names[cell]
+                ran.add(cell)
+                bound |= names.bound if names is not None else {"*"}
             if lost:
                 proof = tuple(kernel[cell] for cell in sorted(kernel))
                 yield KernelRestarted(place=self.place(first, None), lost=lost, reads=reads, counts=proof)
@@ -232,7 +243,7 @@ class _State:
         again: list[tuple[Use, Binding]] = []
         instead: dict[int, list[tuple[Use, Binding]]] = {}
         others: dict[int, Binding] = {}
-        for use, binding in self.uses(sorted(self.run)):
+        for use, binding in self.uses:
             if binding.cell not in self.run or not changes.matters(binding):
                 continue
             numbers = self.notebook.cells[binding.cell].number, self.notebook.cells[use.cell].number
@@ -264,11 +275,11 @@ class _State:
 
     def stale(self) -> Iterator[ObjectStale]:
         """Objects built from what was bound again later, and used after that."""
-        for use, source in self.uses(sorted(self.run)):
+        for use, source in self.uses:
             again, built = self.run.get(source.cell, 0), self.run[use.cell]
             if again < built or not changes.is_object(source):
                 continue
-            for binding in self.followed.binders_of(use.cell):
+            for binding in self.bindings.get(use.cell, ()):
                 if not changes.holds(binding, use.name):
                     continue
                 late = self.late_use(binding, again)
@@ -291,21 +302,21 @@ class _State:
             return None
         late = [
             (self.run[use.cell], use)
-            for use, given in self.uses(self.run)
-            if use.name == binding.name and given.cell == binding.cell and self.run[use.cell] > again
+            for use, given in self.by_name.get(binding.name, ())
+            if given.cell == binding.cell and self.run[use.cell] > again
         ]
         return min(late, key=lambda pair: pair[0])[1] if late else None
 
     def repeated(self) -> Iterator[CellRepeated]:
         """Cells that change their own input, and ran (again, as a missing count suggests) after their users."""
-        for use, source in self.uses(sorted(self.run)):
+        for use, source in self.uses:
             changed = changes.own_change(self.notebook.cells[use.cell].tree, use.name)
             if changed is None:
                 continue
             start, count = self.run.get(source.cell, 0), self.run[use.cell]
-            for other, given in self.uses(sorted(self.run)):
+            for other, given in self.by_name[use.name]:
                 ran = self.run[other.cell]
-                if other.name != use.name or other.cell <= use.cell or given.cell not in (use.cell, source.cell):
+                if other.cell <= use.cell or given.cell not in (use.cell, source.cell):
                     continue
                 if not start < ran < count:
                     continue
@@ -326,13 +337,18 @@ def _causes(pairs: Sequence[tuple[Use, Binding]]) -> Iterator[list[tuple[Use, Bi
     """The fewest cells that explain all pairs: one cell was run again after many readers, or one reader before many."""
     left = list(pairs)
     while left:
-        by_cell: dict[tuple[str, int], list[tuple[Use, Binding]]] = {}
+        groups: dict[tuple[str, int], list[tuple[Use, Binding]]] = {}
         for use, binding in left:
-            by_cell.setdefault(("defines", binding.cell), []).append((use, binding))
-            by_cell.setdefault(("reads", use.cell), []).append((use, binding))
-        most = max(by_cell.values(), key=lambda group: len({(use.cell, binding.cell) for use, binding in group}))
+            groups.setdefault(("defines", binding.cell), []).append((use, binding))
+            groups.setdefault(("reads", use.cell), []).append((use, binding))
+        if len(groups) > MOST_CELLS:
+            yield from (group for (role, _), group in groups.items() if role == "defines")
+            return
+        (role, cell), most = max(
+            groups.items(), key=lambda item: len({(use.cell, giver.cell) for use, giver in item[1]})
+        )
         yield most
-        left = [pair for pair in left if pair not in most]
+        left = [(use, giver) for use, giver in left if (giver.cell if role == "defines" else use.cell) != cell]
 
 
 def _column(lines: Sequence[str], line: int, offset: int) -> int:

@@ -49,11 +49,15 @@ class Heap:
             fields.pop(key, None)
         else:
             fields[key] = value
-        kind = type(fields)
-        if kind is Names:
+        if type(fields) is Names:
             return
         self.outside += 1
-        if kind is Parts and (key in _TELLING or isinstance(value, _PARTS) or isinstance(old, _PARTS)):
+        if (
+            isinstance(fields, Parts)
+            and fields.seen
+            and key != "training"
+            and (key in _TELLING or isinstance(value, _PARTS) or isinstance(old, _PARTS) or type(key) is int)
+        ):
             self.structure += 1
 
     def mark(self) -> int:
@@ -65,7 +69,7 @@ class Heap:
         parts = False
         while len(self._trail) > mark:
             fields, key, old = self._trail.pop()
-            parts = parts or type(fields) is Parts
+            parts = parts or (isinstance(fields, Parts) and fields.seen and key != "training")
             writes.setdefault((id(fields), key), (fields, key, fields.get(key, MISSING)))
             if old is MISSING:
                 fields.pop(key, None)

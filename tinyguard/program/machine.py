@@ -147,7 +147,7 @@ class Machine:
         self._facts: frozenset[Any] | None = frozenset()
         self.stack: list[Frame] = []
         self.modes: dict[str, Any] = {"grad": True}
-        self.frozen: dict[int, Any] = Parts()  # parameter leaves whose requires_grad was set
+        self.frozen: dict[int, Any] = Parts(seen=True)  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
         self.again = 0  # second laps of loops under way

@@ -150,6 +150,7 @@ class _Anatomy:
         trained: list[Any] = []
         for part in self.parts:
             fields, layer = part.fields, part.layer
+            fields.seen = True  # type: ignore[attr-defined]
             for value in fields.values():
                 if isinstance(value, Leaves):
                     leaves |= value.parameters.leaves
@@ -308,8 +309,8 @@ def _shape(value: Any) -> Any:
         return ("tensor", value.width, value.role)
     if isinstance(value, CONSTANT):
         return ("constant", type(value), value)
-    if isinstance(value, Unknown) and not value.graph:
-        return ("data",)
+    if isinstance(value, Unknown):
+        return ("graph" if value.graph else "data",)
     if isinstance(value, (Tuple, tuple)):
         shapes = tuple(_shape(part) for part in (value if isinstance(value, tuple) else value.items))
         return MISSING if MISSING in shapes else shapes

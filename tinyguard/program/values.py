@@ -29,9 +29,16 @@ class Names(dict[Any, Any]):
 
 
 class Parts(dict[Any, Any]):
-    """The attributes of a module, and the frozen parameters: what a model consists of depends on them."""
+    """The attributes of a module, and the frozen parameters: what a model consists of depends on them.
 
-    __slots__ = ()
+    `seen` once somebody has asked; only then does it matter that they change.
+    """
+
+    __slots__ = ("seen",)
+
+    def __init__(self, *entries: Any, seen: bool = False, **fields: Any) -> None:
+        super().__init__(*entries, **fields)
+        self.seen = seen
 
 
 class Value:
