@@ -38,6 +38,9 @@ class Step(NamedTuple):
     value: Function | Class | Origin | None = None  # what is bound
 
 
+_step = tuple.__new__  # Step(...) in a third of the time; one is made for every other name of the program
+
+
 class Function:
     """A function of the notebook. What it does to names of the notebook is worked out when somebody asks."""
 
@@ -137,7 +140,7 @@ class _Walker:
     # --- steps and scopes
 
     def add(self, kind: Kind, name: str, node: ast.AST, value: Function | Class | Origin | None = None) -> None:
-        self.steps.append(Step(kind, name, node, self.certain, None, value))
+        self.steps.append(_step(Step, (kind, name, node, self.certain, None, value)))
         self.called.pop(name, None)
         if kind == DELETE:
             self.known.discard(name)
@@ -155,7 +158,7 @@ class _Walker:
             return
         else:
             self.perhaps.add(name)
-        self.steps.append(Step(READ, name, node, self.certain))
+        self.steps.append(_step(Step, (READ, name, node, self.certain, None, None)))
 
     def visit(self, node: ast.AST) -> None:
         _HANDLERS[node.__class__](self, node)
@@ -224,16 +227,19 @@ class _Walker:
         if type(owner) is not ast.Name:
             self.visit(called)
         elif not method:
-            self.steps.append(Step(READ, owner.id, owner, self.certain, node))
+            self.steps.append(_step(Step, (READ, owner.id, owner, self.certain, node, None)))
             if owner.id in _OPENS_NAMESPACE:
                 self.namespace(node, owner.id)
         else:
-            before = self.called.setdefault(owner.id, set())
-            if method not in before or owner.id not in self.known:
+            name = owner.id
+            before = self.called.get(name)
+            if before is None:
+                before = self.called[name] = set()
+            if method not in before or name not in self.known:
                 before.add(method)
-                self.steps.append(Step(READ, owner.id, owner, self.certain, node))
+                self.steps.append(_step(Step, (READ, name, owner, self.certain, node, None)))
                 if self.certain:
-                    self.known.add(owner.id)
+                    self.known.add(name)
         if node.args:
             self.block(node.args)
         for keyword in node.keywords:

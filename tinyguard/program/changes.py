@@ -83,9 +83,16 @@ def _is_of(node: ast.expr, source: str) -> bool:
 def only_prepares(statement: ast.stmt) -> bool:
     """An import, a definition, a text, or what became of a magic: nothing to be missed but its names."""
     if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Constant) or "get_ipython" in ast.unparse(statement)
+        return isinstance(statement.value, ast.Constant) or _root(statement.value) == "get_ipython"
     kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass
     return isinstance(statement, kinds)
+
+
+def _root(node: ast.expr) -> str:
+    """The name that a chain of calls and attributes hangs on."""
+    while isinstance(node, ast.Call | ast.Attribute):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def own_change(tree: ast.Module | None, name: str) -> ast.stmt | None:

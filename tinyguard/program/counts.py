@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -47,41 +48,55 @@ def counts(notebook: Notebook) -> Counts:
     So is a 1 below larger counts, unless none is missing: then one kernel ran them, in another order. The same count
     twice in a row is a cell that was split or copied.
     """
-    every = {cell.count for cell in notebook.cells if cell.code and cell.count}
-    complete = len(every) == max(every, default=0)
-    kernels: list[dict[int, int]] = [{}]
-    last: tuple[int, dict[int, int]] = (0, kernels[0])
-    for number, cell in enumerate(notebook.cells):
-        count = cell.count
-        if not (cell.code and count):
-            continue
-        before, kernel = last
+    executed = [(number, cell.count) for number, cell in enumerate(notebook.cells) if cell.code and cell.count]
+    given = [count for _, count in executed]
+    if given == sorted(given):
+        return Counts(dict(executed))
+    complete = len(set(given)) == max(given)
+    kernels = [_Kernel()]
+    before, last = 0, kernels[0]
+    for number, count in executed:
         if count != before:
-            fits = [kernel for kernel in kernels if _fits(count, kernel, kernel is kernels[0])]
+            fits = [kernel for kernel in kernels if kernel.fits(count, any_order=kernel is kernels[0])]
             if not fits or (count == 1 and before and not complete):
-                kernels.append({})
+                kernels.append(_Kernel())
                 fits = kernels[-1:]
-            kernel = min(reversed(fits), key=lambda kernel: _distance(count, kernel))
-        kernel[number] = count
-        last = count, kernel
-    end = max((number for kernel in kernels for number in kernel), default=0)
-    restarted = [kernel for kernel in kernels[1:] if len(kernel) > 1 or _alone(notebook, next(iter(kernel)), end)]
-    return Counts(kernels[0], restarted)
+            last = min(reversed(fits), key=lambda kernel: kernel.distance(count))
+        last.ran(number, count)
+        before = count
+    end = executed[-1][0]
+    restarted = [kernel.counts for kernel in kernels[1:] if len(kernel.counts) > 1 or _alone(notebook, kernel, end)]
+    return Counts(kernels[0].counts, restarted)
 
 
-def _alone(notebook: Notebook, number: int, end: int) -> bool:
+class _Kernel:
+    """The counts that one kernel has given, as they are found from the top."""
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.rising: list[int] = []
+
+    def ran(self, number: int, count: int) -> None:
+        self.counts[number] = count
+        insort(self.rising, count)
+
+    def fits(self, count: int, *, any_order: bool) -> bool:
+        """The first kernel's cells may have run in any order; of a later one only rising counts are sure."""
+        if not any_order:
+            return count > self.rising[-1]
+        position = bisect_left(self.rising, count)
+        return position == len(self.rising) or self.rising[position] != count
+
+    def distance(self, count: int) -> int:
+        """How far the kernel had to count on to get there."""
+        position = bisect_left(self.rising, count)
+        return count - self.rising[position - 1] if position else FAR
+
+
+def _alone(notebook: Notebook, kernel: _Kernel, end: int) -> bool:
     """A lone low count among larger ones may be a cell that was pasted in; not so at the end, or with lost names."""
+    (number,) = kernel.counts
     return number == end or bool(lost_names(notebook.cells[number]))
-
-
-def _fits(count: int, kernel: Mapping[int, int], first: bool) -> bool:
-    """The first kernel's cells may have run in any order; of a later one only rising counts are known to be its own."""
-    return count not in kernel.values() if first else count > max(kernel.values())
-
-
-def _distance(count: int, kernel: Mapping[int, int]) -> int:
-    """How far the kernel had to count on to get there."""
-    return count - max((other for other in kernel.values() if other < count), default=-FAR)
 
 
 def lost_names(cell: Cell) -> frozenset[str]:

@@ -244,16 +244,20 @@ class _State:
         instead: dict[int, list[tuple[Use, Binding]]] = {}
         others: dict[int, Binding] = {}
         for use, binding in self.uses:
-            if binding.cell not in self.run or not changes.matters(binding):
+            if binding.cell not in self.run:
                 continue
             numbers = self.notebook.cells[binding.cell].number, self.notebook.cells[use.cell].number
             if numbers in told:
                 continue
             other = self.last_before(use, binding)
+            if other is None and self.run[binding.cell] < self.run[use.cell]:
+                continue
+            if not changes.matters(binding):
+                continue
             if other is not None:
                 instead.setdefault(other.cell, []).append((use, binding))
                 others.setdefault(other.cell, other)
-            elif self.run[binding.cell] > self.run[use.cell]:
+            else:
                 again.append((use, binding))
         yield from repeated
         yield from stale
@@ -310,27 +314,29 @@ class _State:
     def repeated(self) -> Iterator[CellRepeated]:
         """Cells that change their own input, and ran (again, as a missing count suggests) after their users."""
         for use, source in self.uses:
-            changed = changes.own_change(self.notebook.cells[use.cell].tree, use.name)
-            if changed is None:
+            before = self.used_before(use, source)
+            if before is None:
                 continue
-            start, count = self.run.get(source.cell, 0), self.run[use.cell]
-            for other, given in self.by_name[use.name]:
-                ran = self.run[other.cell]
-                if other.cell <= use.cell or given.cell not in (use.cell, source.cell):
-                    continue
-                if not start < ran < count:
-                    continue
-                if start and self.known.gap(start, ran):
-                    yield CellRepeated(
-                        place=self.place(use.cell, changed),
-                        name=use.name,
-                        change=ast.unparse(changed),
-                        count=count,
-                        source=self.definition(source),
-                        consumer=self.user(other).place,
-                        consumer_count=ran,
-                    )
-                    break
+            changed = changes.own_change(self.notebook.cells[use.cell].tree, use.name)
+            if changed is not None:
+                yield CellRepeated(
+                    place=self.place(use.cell, changed),
+                    name=use.name,
+                    change=ast.unparse(changed),
+                    count=self.run[use.cell],
+                    source=self.definition(source),
+                    consumer=self.user(before).place,
+                    consumer_count=self.run[before.cell],
+                )
+
+    def used_before(self, use: Use, source: Binding) -> Use | None:
+        """A cell below that read the name before this one's last run, after its source and a run that is not known."""
+        start, count = self.run.get(source.cell, 0), self.run[use.cell]
+        for other, given in self.by_name[use.name]:
+            ran = self.run[other.cell]
+            if other.cell > use.cell and given.cell in (use.cell, source.cell) and 0 < start < ran < count:
+                return other if self.known.gap(start, ran) else None
+        return None
 
 
 def _causes(pairs: Sequence[tuple[Use, Binding]]) -> Iterator[list[tuple[Use, Binding]]]:
