@@ -243,7 +243,7 @@ def isinstance_(machine: Machine, call: Call) -> Any:
         return kind in list(value.cls.lineage())
     if isinstance(value, Model) and value.layer is not None and names and not value.layer.opaque:
         return None if "Module" in names else value.kind in names
-    return Unknown(("isinstance", id(value), tuple(sorted(names))))
+    return Unknown(("isinstance", condition_of(value), tuple(sorted(names))))
 
 
 @_builtin("getattr")
@@ -277,7 +277,7 @@ def hasattr_(machine: Machine, call: Call) -> Any:
         name in owner.fields or (owner.cls is not None and owner.cls.find(name) is not MISSING)
     ):
         return True
-    return Unknown(("hasattr", id(owner), name if isinstance(name, str) else 0))
+    return Unknown(("hasattr", condition_of(owner), name if isinstance(name, str) else 0))
 
 
 @_builtin("type")

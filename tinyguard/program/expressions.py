@@ -33,6 +33,7 @@ from tinyguard.program.values import (
     Tensor,
     Tuple,
     Unknown,
+    identity_of,
 )
 
 MAX_TEXT = 10_000  # characters; longer strings are not computed
@@ -58,7 +59,7 @@ def truth(machine: Machine, value: Any) -> bool | None:
 
 def condition_of(value: Any) -> tuple[Any, bool]:
     """The key of the condition "this value is true", and its polarity (`not` flips it)."""
-    key = value.key if isinstance(value, Unknown) else id(value)
+    key = value.key if isinstance(value, Unknown) else identity_of(value)
     polarity = True
     while isinstance(key, tuple) and key[0] == "not":
         key, polarity = key[1], not polarity
@@ -67,11 +68,7 @@ def condition_of(value: Any) -> tuple[Any, bool]:
 
 def _key(value: Any) -> Any:
     """What identifies a value within a condition."""
-    if isinstance(value, Unknown):
-        return value.key
-    if isinstance(value, CONSTANT):
-        return ("constant", value)
-    return ("object", getattr(value, "number", id(value)))
+    return value.key if isinstance(value, Unknown) else identity_of(value)
 
 
 def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:

@@ -37,7 +37,7 @@ from tinyguard.program.values import (
 def make_model(machine: Machine, cls: Class, call: Call) -> Any:
     """An instance of a user's nn.Module class; one on top of a class that cannot be read has parameters unseen."""
     model = Model(machine.new_number(), cls.name, cls=cls, built=machine.place())
-    if not all(isinstance(base, Class) or base.path in MAKERS for base in cls.lineage() if base is not cls):  # type: ignore[union-attr]
+    if not all(isinstance(base, Class) or getattr(base, "path", "") in MAKERS for base in cls.lineage()):
         model.fields["incomplete"] = True
     machine.constructing += 1
     try:

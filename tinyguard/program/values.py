@@ -76,6 +76,27 @@ class Int(int):
     place: Place | None = None
 
 
+def restart_keys() -> None:
+    """Number unknowns from 1 again, so that the same notebook gives the same events."""
+    global _keys
+    _keys = count(1)
+
+
+def identity_of(value: Any) -> Any:
+    """What identifies a value that is known within a condition."""
+    if isinstance(value, CONSTANT):
+        return ("constant", value)
+    if isinstance(value, Object):
+        return ("object", value.number)
+    if isinstance(value, Known):
+        return ("known", value.path)
+    if not isinstance(value, Tensor):
+        return next(_keys)  # not id(): it is given again once the value is gone
+    if not hasattr(value, "key"):
+        value.key = next(_keys)
+    return value.key
+
+
 class Known(Value):
     """Something of a library, by its canonical dotted name: `torch.nn.Linear`."""
 
@@ -353,6 +374,9 @@ class Graph:
 
 class Tensor(Value):
     """A tensor is what went into it. Immutable; a batch of a loader is one, too."""
+
+    __slots__ = ("__dict__", "key")
+    key: Any  # of the condition "this is true"; not handed on by `with_`
 
     def __init__(
         self,

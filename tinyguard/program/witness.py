@@ -15,7 +15,7 @@ from tinyguard.program import builtins, libraries, statements
 from tinyguard.program.executions import recorded_order
 from tinyguard.program.machine import STEP_BUDGET, BudgetSpentError, Frame, GivenConstant, Machine
 from tinyguard.program.modules import Importer, moves_files
-from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown
+from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
 
 _TABLES = (builtins, libraries, statements)  # imported for what they register
@@ -35,6 +35,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     `order` is "document", what Restart & Run All would do, or "recorded", what the execution counts prove. A cell that
     does not parse is passed over, and so is the rest of one that ran into an error in the recorded order.
     """
+    restart_keys()
     machine = Machine(budget=budget)
     folder = os.path.dirname(notebook.path) or "."
     importer = Importer(machine, None if notebook.path == "-" else folder)
