@@ -13,14 +13,17 @@ from mutations.hazard import Mutant, plants
 from mutations.training import keyword_of, loader_calls, steps
 
 PUBLIC_IMAGES = re.compile(r"\b(CIFAR10|MNIST|FashionMNIST|CIFAR100|ImageFolder|SVHN)\(")
+HARD_IMAGES = re.compile(r"\b(CIFAR10|CIFAR100|ImageFolder|STL10)\(")
+CLASSIFIES = re.compile(r"CrossEntropyLoss\(|cross_entropy\(|NLLLoss\(|nll_loss\(")
 PRETRAINED = re.compile(r"pretrained|weights\s*=|load_state_dict")
 EPOCHS = re.compile(r"(?i)(n_?|num_?|max_?)?epochs?")
 
 
 @plants("TNY601")
 def few_epochs(draft: Draft) -> Iterator[Mutant]:
+    """Two epochs from scratch, of colour images: digits and clothes are learnt in two."""
     text = draft.all_code()
-    if PRETRAINED.search(text) or not PUBLIC_IMAGES.search(text) or not next(steps(draft), None):
+    if PRETRAINED.search(text) or not HARD_IMAGES.search(text) or not next(steps(draft), None):
         return
     for index, number, name in _epochs(draft):
         if (
@@ -50,6 +53,9 @@ def _epochs(draft: Draft) -> Iterator[tuple[int, ast.Constant, str]]:
 
 @plants("TNY602")
 def tiny_batch(draft: Draft) -> Iterator[Mutant]:
+    """Batches of two for the only training loader of a classifier that starts from scratch."""
+    if PRETRAINED.search(draft.all_code()) or not CLASSIFIES.search(draft.all_code()):
+        return
     if not PUBLIC_IMAGES.search(draft.all_code()) or not next(steps(draft), None):
         return
     for index, call in loader_calls(draft):

@@ -77,7 +77,7 @@ def evaluation_data_is_training_data(draft: Draft) -> Iterator[Mutant]:
         for node in getattr(draft.trees[index], "body", ()):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and "test" in dotted(node.targets[0]):
                 train = keyword_of(node.value, "train")
-                used = len(re.findall(rf"\b{dotted(node.targets[0])}\b", draft.all_code())) > 1
+                used = any(dotted(call.args[0]) == dotted(node.targets[0]) for _, call in loader_calls(draft))
                 if isinstance(train, ast.Constant) and train.value is False and used and _evaluates(draft):
                     mutant = draft.copy()
                     mutant.replace(index, train, "True")

@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 def steps(draft: Draft) -> Iterator[Step]:
     """The steps of a notebook that is no exercise: there the network has no layers yet, or a cell does not parse."""
-    if "TODO" in draft.all_code() or not draft.parses():
+    if "TODO" in draft.all_code() or not draft.parses() or _empty_network(draft):
         return
     for index in draft.code():
         text, tree = draft.text(index), draft.trees[index]
@@ -36,6 +36,15 @@ def steps(draft: Draft) -> Iterator[Step]:
                 found = Step(index, block, clears[0], backwards[0], stepped[0])
                 if all(draft.own_lines(index, node) for node in found[2:]):
                     yield found
+
+
+def _empty_network(draft: Draft) -> bool:
+    """A class has an `__init__` that calls its base and nothing else: its layers are left to the reader."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == "__init__" and len(node.body) == 1
+        for index in draft.code()
+        for node in ast.walk(draft.trees[index] or ast.Module([], []))
+    )
 
 
 def is_optimizer_step(node: ast.stmt) -> bool:
@@ -97,11 +106,15 @@ def only_forward(draft: Draft) -> tuple[int, ast.FunctionDef] | None:
 
 
 def loader_calls(draft: Draft) -> Iterator[tuple[int, ast.Call]]:
+    """`name = DataLoader(data, ...)`, where nothing else binds the name: what it holds is what is used by it."""
     for index in draft.code():
-        tree = draft.trees[index]
-        for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "DataLoader" and node.args:
-                yield index, node
+        for node in ast.walk(draft.trees[index] or ast.Module([], [])):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function, args=[_, *_]) as call) if (
+                    dotted(function).rpartition(".")[2] == "DataLoader"
+                    and len(re.findall(rf"^\s*{name}\s*=[^=]", draft.all_code(), re.M)) == 1
+                ):
+                    yield index, call
 
 
 def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
