@@ -10,18 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tinyguard.notebook.cells import Cell, Notebook
-from tinyguard.program.bindings import (
-    ANYTHING,
-    BIND,
-    DELETE,
-    READ,
-    CellNames,
-    Class,
-    Function,
-    Origin,
-    Step,
-    cell_names,
-)
+from tinyguard.program.bindings import cell_names
+from tinyguard.program.names import ANYTHING, BIND, DELETE, READ, CellNames, Class, Function, Origin, Step
 
 # What IPython and hosted notebooks put into the namespace; `__file__` is not among them.
 _GIVEN = """
