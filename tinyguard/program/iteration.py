@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tinyguard.events import BatchDrawn, PassEnded
+from tinyguard.events import BatchDrawn, Event, LossComputed, PassEnded
 from tinyguard.program.machine import Call, Frame, Machine, Pass, Signal
 from tinyguard.program.values import (
     CONSTANT,
@@ -50,7 +50,6 @@ def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
     loaders = loaders_of(iterable)
     begun = [Pass(loader) for loader in loaders]
     head = frame.at
-    index = 0
     machine.passes.extend(begun)
     try:
         exact = _run(machine, iterable, lap, frame, loaders)
@@ -68,6 +67,7 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     facts = machine.keep_facts()
     head = frame.at
     index = 0
+    told = len(machine.events)
     if not exact and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
@@ -80,13 +80,21 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
             machine.emit(BatchDrawn, loader=loader.number, samples=loader.samples)
         signal = lap(item)
         machine.restore_facts(facts)
-        if signal in ("break", "return", "raise"):
+        if signal in ("break", "return", "raise") or (not exact and _tells_nothing_new(machine.events, told)):
             break
     if not exact:
         machine.again -= index
         machine.heap.widen(mark)
         machine.heap.loosen(mark)
     return exact
+
+
+def _tells_nothing_new(events: list[Event], since: int) -> bool:
+    """A lap that did nothing which a further lap could build on: a second one would tell the same again."""
+    return all(type(event) in _PASSIVE for event in events[since:])
+
+
+_PASSIVE = frozenset({BatchDrawn, LossComputed})
 
 
 def _end_pass(machine: Machine, entry: Pass) -> None:

@@ -154,6 +154,7 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
     machine.plans.append(plan)
     signal: Signal = None
     lap = 0
+    told = len(machine.events)
     facts = machine.keep_facts()
     mark = machine.heap.mark()
     try:
@@ -162,7 +163,7 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
                 break
             signal = machine.run(node.body, frame)
             machine.restore_facts(facts)
-            if signal in ("break", "return", "raise"):
+            if signal in ("break", "return", "raise") or len(machine.events) == told:
                 break
             if lap == 0 and not machine.again:
                 machine.heap.widen(mark)
