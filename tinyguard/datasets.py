@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tinyguard.pattern import pattern
 from tinyguard.record import Record
 
 
@@ -61,7 +62,7 @@ _TABLE = (
 DATA_SETS = {data_set.name: data_set for data_set in _TABLE}
 
 _BY_KEY = {re.sub(r"[^a-z0-9]", "", name.lower()): data_set for name, data_set in DATA_SETS.items()}
-_TINY_IMAGENET = re.compile(r"tiny[-_ ]?imagenet", re.IGNORECASE)
+_TINY_IMAGENET = pattern(r"tiny[-_ ]?imagenet", re.IGNORECASE)
 
 
 def data_set(kind: str) -> DataSet | None:

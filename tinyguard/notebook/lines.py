@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tinyguard.pattern import pattern
+
 # Strings (closed, or triple-quoted to the end), comments, joined lines, and what opens, closes or ends a statement.
-TOKEN = re.compile(
+TOKEN = pattern(
     r'''"""(?:[^"\\]|\\.|"(?!""))*(?:"""|\Z)'''
     r"""|'''(?:[^'\\]|\\.|'(?!''))*(?:'''|\Z)"""
     r'''|"(?:[^"\\\n]|\\.)*"'''
@@ -16,15 +18,15 @@ TOKEN = re.compile(
 )
 
 # `%magic`, `!sh`, `?help`, `/call`, `,quote`: no statement of Python begins like this.
-ESCAPED = re.compile(r"[ \t]*[%!?/,;]")
+ESCAPED = pattern(r"[ \t]*[%!?/,;]")
 
 # `x = !ls`, `x = %magic`: `=` followed by a character that no expression begins with.
-ASSIGNED = re.compile(
+ASSIGNED = pattern(
     r"""(?P<target>(?:[^\n#=!<>%('"]++|"[^"\n]*+"|'[^'\n]*+')++=[ \t]*)(?P<escape>!|%(?=[ \t]*[A-Za-z]))"""
 )
 
-_SIMPLE_LINE = re.compile(r"""[^\n"'()\[\]{}\\#]*+\n""")
-_SHELL_LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n?")  # a backslash at its end goes on with the next line
+_SIMPLE_LINE = pattern(r"""[^\n"'()\[\]{}\\#]*+\n""")
+_SHELL_LINE = pattern(r"(?:[^\n]*\\\n)*[^\n]*\n?")  # a backslash at its end goes on with the next line
 
 
 def logical_lines(source: str) -> Iterator[str]:

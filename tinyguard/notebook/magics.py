@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from tinyguard.pattern import pattern
 
 
 def _words(text: str) -> frozenset[str]:
@@ -42,7 +42,7 @@ PYTHON_LINES = {
 }
 
 # Line magics after which the notebook may have names that it does not show.
-BINDING_LINES = re.compile(r"(?:pylab|run|macro|rerun|recall)\b|store[ \t]+-\w*r")
+BINDING_LINES = pattern(r"(?:pylab|run|macro|rerun|recall)\b|store[ \t]+-\w*r")
 
 # Names that IPython takes for magics without their `%` when the line is no Python.
 AUTOMAGIC = _words(
@@ -56,8 +56,8 @@ AUTOMAGIC = _words(
     """
 )
 
-_OPTION = re.compile(r"-(?:-[\w-]+(?:=\S*)?|(\w)(\S*))[ \t]+")
-_OUTPUT_NAME = re.compile(r"--(?:out|err|proc)[ \t=]+([A-Za-z_]\w*)")
+_OPTION = pattern(r"-(?:-[\w-]+(?:=\S*)?|(\w)(\S*))[ \t]+")
+_OUTPUT_NAME = pattern(r"--(?:out|err|proc)[ \t=]+([A-Za-z_]\w*)")
 
 
 def statement_start(magic: str, line: str) -> int:

@@ -9,10 +9,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tinyguard.notebook.cells import Notebook
+from tinyguard.pattern import pattern
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NEWLINE = re.compile(r"\r\n|\r|\n")
-_CHARACTER = re.compile(  # of a string in JSON: a pair of surrogates is one
+_SPACE = pattern(r"[ \t\r\n]*")
+_NEWLINE = pattern(r"\r\n|\r|\n")
+_CHARACTER = pattern(  # of a string in JSON: a pair of surrogates is one
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL
 )
 

@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 from tinyguard.notebook.cells import Cell, Notebook, Skipped
 from tinyguard.notebook.lines import logical_lines
 from tinyguard.notebook.syntax import parse
+from tinyguard.pattern import pattern
 
-_ENCODING = re.compile(rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)")
+_ENCODING = pattern(rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)")
 
 # What Jupytext, VS Code, Spyder and nbconvert write above a cell.
-_MARKER = re.compile(r"#[ \t]*(?:%%%*(?:[ \t]+(?P<title>[^\n]*))?|In\[[ \d]*\]:?[ \t]*|<codecell>[ \t]*)(?:\n|\Z)")
-_MARKER_LINE = re.compile(r"^#[ \t]*(?:%%|In\[|<codecell>)", re.MULTILINE)
-_TEXT_CELL = re.compile(r"\[(?:markdown|md|raw)\]")
-_TAGS = re.compile(r"\btags=\[([^\]]*)\]")
-_HAS_CODE = re.compile(r"^[ \t]*[^#\s]", re.MULTILINE)
+_MARKER = pattern(r"#[ \t]*(?:%%%*(?:[ \t]+(?P<title>[^\n]*))?|In\[[ \d]*\]:?[ \t]*|<codecell>[ \t]*)(?:\n|\Z)")
+_MARKER_LINE = pattern(r"^#[ \t]*(?:%%|In\[|<codecell>)", re.MULTILINE)
+_TEXT_CELL = pattern(r"\[(?:markdown|md|raw)\]")
+_TAGS = pattern(r"\btags=\[([^\]]*)\]")
+_HAS_CODE = pattern(r"^[ \t]*[^#\s]", re.MULTILINE)
 
 
 class _Piece(NamedTuple):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from tinyguard.notebook import magics
 from tinyguard.notebook.lines import ASSIGNED, ESCAPED, logical_lines, without_text
 from tinyguard.notebook.syntax import Fault, Parsed, python
+from tinyguard.pattern import pattern
 
-_FIRST_PROMPT = re.compile(r"(?:>>>|In \[\d+\]:)(?: |$)")
-_PROMPT = re.compile(r"(?:>>>|\.\.\.|In \[\d+\]:|   +\.\.\.+:)(?: |$)")
-_HELP = re.compile(r"(?:%{0,2}(?!\d)[\w*]+(?:\.(?!\d)[\w*]+|\[-?\d+\])*)\?\??\s*\Z")
-_CELL_MAGIC = re.compile(r"%%[ \t]*([\w.!]+)[ \t]*(.*)")
-_LINE_MAGIC = re.compile(r"%{0,2}[ \t]*([A-Za-z_]\w*)[ \t]*")
-_FIRST_WORD = re.compile(r"[ \t]*([a-z_]\w*)(?![ \t]*[=(\[:,])(?=\s|\Z)")
+_FIRST_PROMPT = pattern(r"(?:>>>|In \[\d+\]:)(?: |$)")
+_PROMPT = pattern(r"(?:>>>|\.\.\.|In \[\d+\]:|   +\.\.\.+:)(?: |$)")
+_HELP = pattern(r"(?:%{0,2}(?!\d)[\w*]+(?:\.(?!\d)[\w*]+|\[-?\d+\])*)\?\??\s*\Z")
+_CELL_MAGIC = pattern(r"%%[ \t]*([\w.!]+)[ \t]*(.*)")
+_LINE_MAGIC = pattern(r"%{0,2}[ \t]*([A-Za-z_]\w*)[ \t]*")
+_FIRST_WORD = pattern(r"[ \t]*([a-z_]\w*)(?![ \t]*[=(\[:,])(?=\s|\Z)")
 
 
 class Translation:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from tinyguard.events import GradientsCleared, NameBound, Parameters, Samples
+from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
 from tinyguard.program.machine import SET_ATTRIBUTE, Call, Frame, Machine, place_of, tracked
 from tinyguard.program.tensors import combined_tensors
@@ -41,13 +42,13 @@ _SPLITS = {
     "tst": "test",
 }
 _WORD = "|".join(sorted(_SPLITS, key=len, reverse=True))
-_LOADER_NAME = re.compile(
+_LOADER_NAME = pattern(
     rf"(?:^|_)({_WORD})_?(?:data_?)?(?:loader|dl|iter|iterator|batches|generator|gen)s?(?:_?\d*$|_)", re.IGNORECASE
 )
-_DATA_NAME = re.compile(
+_DATA_NAME = pattern(
     rf"(?:^|_)({_WORD})_?(?:images?_?|img_?)?(?:data)?_?(?:set|ds|data|subset)s?(?:_?\d*$|_)", re.IGNORECASE
 )
-_SPLIT_WORD = re.compile(rf"(?:^|[_\W])({_WORD})(?:$|[_\W\d])", re.IGNORECASE)
+_SPLIT_WORD = pattern(rf"(?:^|[_\W])({_WORD})(?:$|[_\W\d])", re.IGNORECASE)
 
 
 PART = "part of the training data"  # evidence that a name may overrule: the part may be held out

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
 
+from tinyguard.pattern import pattern
 from tinyguard.program.definitions import Binding
 
 # Functions whose name says that they build something, which then holds on to its arguments.
@@ -16,7 +16,7 @@ _IDEMPOTENT = """
     lower strip clip clamp abs view reshape flatten squeeze requires_grad_ item
 """
 IDEMPOTENT = frozenset(_IDEMPOTENT.split())
-_DEVICE = re.compile(r"\bis_available\(|\btorch\.device\(")
+_DEVICE = pattern(r"\bis_available\(|\btorch\.device\(")
 GROWS = frozenset({"append", "extend", "insert", "add", "update", "mul_", "div_", "add_", "sub_"})
 
 

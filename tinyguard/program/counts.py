@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.pattern import pattern
 
 FAR = 10**9  # more than any kernel counts
-_RESET = re.compile(r'"(?:execution_count|prompt_number)"\s*:\s*0\b')
-_LOST_NAME = re.compile(r"name '(\w+)' is not defined")
+_RESET = pattern(r'"(?:execution_count|prompt_number)"\s*:\s*0\b')
+_LOST_NAME = pattern(r"name '(\w+)' is not defined")
 
 
 class Counts(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import builtins
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.pattern import pattern
 from tinyguard.program.bindings import cell_names
 from tinyguard.program.names import ANYTHING, BIND, DELETE, READ, CellNames, Class, Function, Origin, Step
 
@@ -20,8 +20,8 @@ _GIVEN = """
     dbutils spark sc sqlContext displayHTML WindowsError
 """
 KNOWN = frozenset(dir(builtins)).union(_GIVEN.split())
-_HISTORY = re.compile(r"_i?\d+")  # _12, _i12: outputs and inputs of earlier cells
-_WORD = re.compile(r"[^\W\d]\w*")
+_HISTORY = pattern(r"_i?\d+")  # _12, _i12: outputs and inputs of earlier cells
+_WORD = pattern(r"[^\W\d]\w*")
 DEEPEST_CALLS = 20  # calls within calls that are followed
 
 

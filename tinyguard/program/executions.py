@@ -21,14 +21,15 @@ from tinyguard.events import (
 )
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Notebook
+from tinyguard.pattern import pattern
 from tinyguard.program import changes
 from tinyguard.program.counts import Counts, counts, resets_counts
 from tinyguard.program.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
 MOST_CELLS = 200  # above, the fewest causes are not looked for: that takes a time that grows with the square
-_UNFINISHED = re.compile(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
-_EXERCISE = re.compile(r"exercise|homework|unsolved", re.IGNORECASE)
+_UNFINISHED = pattern(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
+_EXERCISE = pattern(r"exercise|homework|unsolved", re.IGNORECASE)
 _USUAL_IMPORTS = frozenset({"torch", "nn", "F", "optim", "np", "plt", "pd", "os", "sys", "datasets", "transforms"})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinyguard.events import SeedSet
+from tinyguard.pattern import pattern
 from tinyguard.program.expressions import collected
 from tinyguard.program.machine import KNOWN, PACKAGES, STAR_NAMES, Call, Machine
 from tinyguard.program.modules import Importer
@@ -76,7 +77,7 @@ def first_argument(machine: Machine, call: Call) -> Any:
 
 # --- torch ------------------------------------------------------------------------------------------------------------
 
-_CAPITAL = re.compile(r"^[A-Z]")
+_CAPITAL = pattern(r"^[A-Z]")
 _TORCH_DATA = frozenset(
     """
     device Generator Size finfo iinfo manual_seed is_tensor is_grad_enabled get_default_dtype

@@ -12,51 +12,53 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from tinyguard.pattern import pattern
+
 LONGEST = 2000  # characters of a line that are read
 
 _NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
 # A number of its own: not that of `l2_loss`, `acc@5`, `top-5`, `float64(`.
-_OWN_NUMBER = re.compile(rf"(?<![a-z_@\d.])(?<!op[- ])({_NUMBER})")
-_WRAPPED = re.compile(r"(?:np\.float\d\d|tensor)\(")
-_ESCAPE = re.compile(r"\x1b\[[0-9;]{0,12}[A-Za-z]")
+_OWN_NUMBER = pattern(rf"(?<![a-z_@\d.])(?<!op[- ])({_NUMBER})")
+_WRAPPED = pattern(r"(?:np\.float\d\d|tensor)\(")
+_ESCAPE = pattern(r"\x1b\[[0-9;]{0,12}[A-Za-z]")
 
 # `loss`, `Accuracy`, `val_acc`, `acc_val`, `Acc@1`; not `CrossEntropyLoss`, `accumulated`, `lossless`.
-_WORD = re.compile(
+_WORD = pattern(
     r"(?<![a-z])(?P<kind>loss|acc(?:uracy|u)?\.?)(?P<top>@\d+|_?top_?-?\d+)?"
     r"(?P<suffix>_(?:tr|train|val|valid|test|dev))?(?![a-z])"
 )
 # Between the word and its number: nothing but a separator; or some words, ended by a colon or an equals sign. A column
 # of a table needs a decimal point: `| accuracy | Accuracy | 0 |` lists the layers of a model.
-_AFTER = re.compile(
+_AFTER = pattern(
     r"""(?:["'*\]]{0,2}\s{0,60}(?:[:=\uff1a]+>?|[│|](?=[\s│|]{0,60}(?:\d*\.|nan|inf))[\s│|]{0,60}"""
     r"""|(?<=\s)(?:is|was|of)?)\s{0,20}|(?P<words>[\s([][^:=|,;<]{0,60})[:=]\s{0,20})"""
     r"\[?"
     rf"(?P<number>{_NUMBER})(?:/(?P<total>\d+))?(?P<percent>\s?%)?"
     r"(?:\s{0,3}\(\s{0,9}(?:(?P<average>\d+\.\d+)\s{0,9}\)|(?P<hits>\d+)\s?/\s?(?P<samples>\d+)\s?\)))?"
 )
-_DECREASED = re.compile(rf" decreased \([^\s()]{{1,24}} -+> (?P<number>{_NUMBER})\)")
+_DECREASED = pattern(rf" decreased \([^\s()]{{1,24}} -+> (?P<number>{_NUMBER})\)")
 _BEFORE = 60  # characters in front of the word that can belong to its name
-_NAME = re.compile(r"[a-z0-9_.@ /-]*$")
-_WORDS = re.compile(r"[a-z]+\d*")
-_EPOCH = re.compile(r"\bepochs?\b\W{0,8}(\d{1,7})(?!\.?\d)|^\W{0,2}\[(\d{1,5}), +\d+\]")
-_SPLIT = re.compile(
+_NAME = pattern(r"[a-z0-9_.@ /-]*$")
+_WORDS = pattern(r"[a-z]+\d*")
+_EPOCH = pattern(r"\bepochs?\b\W{0,8}(\d{1,7})(?!\.?\d)|^\W{0,2}\[(\d{1,5}), +\d+\]")
+_SPLIT = pattern(
     r"(?<![a-z])(?:(train(?:ing)?|tr)|(val(?:id(?:ation)?)?|dev|eval(?:uation)?)|(test(?:ing)?|tst))(?![a-z])"
 )
 _SPLITS = ("train", "validation", "test")
-_HISTORY = re.compile(r"""['"](\w{1,40})['"]\s{0,4}:\s{0,4}\[([^][{}'"]{1,100000})\]""")
-_BEYOND_FIRST = re.compile(r"top[-_ ]?(?!1\b)\d|@(?!1\b)\d")  # "top-5", "Acc@5"
-_ONE_CLASS = re.compile(r"\s*(?:of|for)\s+(?!the\b|network|model|our)")
+_HISTORY = pattern(r"""['"](\w{1,40})['"]\s{0,4}:\s{0,4}\[([^][{}'"]{1,100000})\]""")
+_BEYOND_FIRST = pattern(r"top[-_ ]?(?!1\b)\d|@(?!1\b)\d")  # "top-5", "Acc@5"
+_ONE_CLASS = pattern(r"\s*(?:of|for)\s+(?!the\b|network|model|our)")
 
 # Words that do not make another quantity of a loss or an accuracy.
 _PLAIN = frozenset(
     """train training tr val valid validation dev eval evaluation test testing tst set data the a my mean avg average
     running total overall final last epoch batch step iter on of for at in model network net current top top1
-    cross entropy ce nll and is was after images image new classification""".split()  # noqa: SIM905
+    cross entropy ce nll and is was after images image new classification""".split()
 )
 # Numbers that say nothing of how far the training has come.
 _OTHER = frozenset(
     """best min max minimum maximum highest lowest before initial untrained random chance target expected balanced
-    weighted not improved class per label labels baseline majority fool increased since""".split()  # noqa: SIM905
+    weighted not improved class per label labels baseline majority fool increased since""".split()
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyguard.datasets import data_set, data_set_at
 from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, Samples
+from tinyguard.pattern import pattern
 from tinyguard.program.assignment import PART, split_in_name
 from tinyguard.program.calls import made_instance
 from tinyguard.program.expressions import collected
@@ -250,7 +251,7 @@ def set_attribute_of_dataset(machine: Machine, dataset: Dataset, name: str, valu
 
 # --- transforms -------------------------------------------------------------------------------------------------------
 
-_RANDOM = re.compile(
+_RANDOM = pattern(
     r"^(Random\w+|ColorJitter|RandAugment|AutoAugment|TrivialAugmentWide|AugMix|ElasticTransform|GaussianBlur|"
     r"Cutout|CutMix|MixUp|HorizontalFlip|VerticalFlip|ShiftScaleRotate|CoarseDropout)$"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tinyguard.pattern import pattern
 from tinyguard.program.values import Layer
 
 _WITH_PARAMETERS = """
@@ -104,4 +105,4 @@ def opaque(kind: str, *, mode_matters: bool) -> Layer:
     return Layer(kind, parameters=True, mode_matters=mode_matters, opaque=True)
 
 
-OPAQUE_WITHOUT_MODE = re.compile(r"^(?:vgg\d+|squeezenet)$")
+OPAQUE_WITHOUT_MODE = pattern(r"^(?:vgg\d+|squeezenet)$")

@@ -11,6 +11,7 @@ from typing import Any
 from tinyguard.events import CellExecuted, Event, RunEnded, SettingIgnored
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.pattern import pattern
 from tinyguard.program import builtins, libraries, statements
 from tinyguard.program.executions import recorded_order
 from tinyguard.program.machine import STEP_BUDGET, BudgetSpentError, Frame, GivenConstant, Machine
@@ -92,8 +93,8 @@ def _recover(machine: Machine, frame: Frame) -> None:
     machine.constructing = 0
 
 
-_ARROW = re.compile(r"^-+> ?(\d+)", re.MULTILINE)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ARROW = pattern(r"^-+> ?(\d+)", re.MULTILINE)
+_COLOUR = pattern(r"\x1b\[[0-9;]*m")
 
 
 def _failed_line(cell: Cell) -> int | None:
@@ -169,7 +170,7 @@ def _emit_ignored(machine: Machine, given: GivenConstant, configured: Any, place
 Setting = tuple[Any, Place, str]  # value, where it is written, how the user would write it
 
 
-_CONFIGURATION = re.compile(r"conf|cfg|param(?!_?group)|hyper|args|opts?$|option|setting|^hp", re.IGNORECASE)
+_CONFIGURATION = pattern(r"conf|cfg|param(?!_?group)|hyper|args|opts?$|option|setting|^hp", re.IGNORECASE)
 
 
 def _settings(machine: Machine, frame: Frame) -> dict[str, list[Setting]]:

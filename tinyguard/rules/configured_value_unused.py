@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from tinyguard.events import Event, SettingIgnored
 from tinyguard.finding import Finding, Severity
+from tinyguard.pattern import pattern
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import is_trial
 
 # What configurations are called; other objects keep what they were built with, and nobody need read it.
-_CONFIGURATION = re.compile(
+_CONFIGURATION = pattern(
     r"(?i:(?:self\.)?(?:\w+_)?(?:c|cfg|conf|configs?|configuration|args|opts?|options|params|parameters|hparams|hyper\w*|"
     r"h|hps?|settings|setup|flags|defaults)\d*)\s*[.\[]"
     r"|(?:\w+\.)?[A-Z][A-Z0-9_]*$"
