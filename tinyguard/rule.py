@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -69,10 +69,12 @@ class Rule:
 @cache
 def catalogue() -> Mapping[str, Rule]:
     """Every rule by its code, in order of codes: all subclasses of Rule in the modules of `tinyguard.rules`."""
-    package = importlib.import_module("tinyguard.rules")
     rules: dict[str, Rule] = {}
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+    # Not pkgutil: it imports `inspect`, which takes as long as a third of the rules.
+    for name in sorted(os.listdir(os.path.join(os.path.dirname(__file__), "rules"))):
+        if not name.endswith(".py") or name == "__init__.py":
+            continue
+        module = importlib.import_module(f"tinyguard.rules.{name.removesuffix('.py')}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__:
                 if value.code in rules:
