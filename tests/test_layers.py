@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "finding": {"record"},
     "datasets": {"record", "pattern"},
     "events": GROUND,
-    "training": GROUND | {"events", "datasets", "story"},
+    "training": GROUND | {"events", "datasets", "story", "steps"},
     "story": GROUND | {"events"},
     "steps": GROUND | {"events", "story"},
     "runs": GROUND | {"events"},

@@ -18,6 +18,7 @@ from tinyguard.events import (
     Samples,
 )
 from tinyguard.finding import Place
+from tinyguard.steps import stray_backward
 from tinyguard.story import Story, certain
 
 # Criteria of torch.nn.functional: with class numbers as targets, and with labels of any kind.
@@ -102,7 +103,14 @@ def loader_decision(event: Event, loader: int | None, story: Story) -> Place:
 
 
 def fed(step: OptimizerStepped, story: Story) -> Iterator[BackwardRan]:
-    """The backward passes on known samples that certainly train a model of this optimizer in this step."""
+    """The backward passes on known samples that certainly train a model of this optimizer in this step.
+
+    When the optimizer holds nothing of the model that was differentiated for it, that backward pass tells all the
+    same on what the step was meant to train.
+    """
+    stray = stray_backward(step, story)
+    if stray is not None and stray[0].samples is not None:
+        yield stray[0]
     for backward in story.gradients(step):
         if (
             backward.samples is not None
