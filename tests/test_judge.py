@@ -124,10 +124,10 @@ def test_the_cause_of_a_symptom_touches_its_cell_or_stands_above() -> None:
         in_cell(8, "TNY201", 5),
     ]
     assert [related.message for related in with_causes([symptom, *others])[0].related] == [
-        "proven cause: TNY201 in 8",
         "proven cause: TNY502 in 5",
-        "also proven: TNY301 in 4",
+        "proven cause: TNY201 in 8",
         "also proven: TNY207 in 2",
+        "also proven: TNY301 in 4",
     ]
 
 
