@@ -18,6 +18,7 @@ from tinyguard.events import (
     Samples,
 )
 from tinyguard.finding import Place
+from tinyguard.pattern import pattern
 from tinyguard.steps import stray_backward
 from tinyguard.story import Story, certain
 
@@ -26,11 +27,11 @@ CLASS_NUMBERS = frozenset({"cross_entropy", "nll_loss", "multi_margin_loss"})
 CLASSIFICATION = CLASS_NUMBERS | {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
 
 # Words that a name is made of; `testloader` and `valset` are two words written as one.
-_WORDS = re.compile(
+_WORDS = pattern(
     r"(?<![a-z])(train|training|test|testing|val|valid|validation|dev|eval|evaluation|holdout)"
     r"(?=[^a-z]|$|(?:data)?(?:loaders?|sets?|ds|dl|iter)\b|data\b)"
 )
-_TRIAL = re.compile(
+_TRIAL = pattern(
     r"smoke|sanity|debug|overfit|dry_?run|quick|trial|demo|toy|warm_?up|lr_?find|range_test|"
     r"(?<![a-z])(?:check(?!point)|try)(?![a-z])"
 )
