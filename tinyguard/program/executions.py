@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ from tinyguard.program.counts import Counts, counts, resets_counts
 from tinyguard.program.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
-MOST_CELLS = 200  # above, the fewest causes are not looked for: that takes a time that grows with the square
+MOST_CELLS = 200  # above, what takes a time that grows with the square of it is not looked for
 _UNFINISHED = pattern(r"\btodo\b|your code|your solution|fill in", re.IGNORECASE)
 _EXERCISE = pattern(r"exercise|homework|unsolved", re.IGNORECASE)
 _USUAL_IMPORTS = frozenset({"torch", "nn", "F", "optim", "np", "plt", "pd", "os", "sys", "datasets", "transforms"})
@@ -84,6 +85,7 @@ class _State:
         self.known = known
         self.run = known.first
         self.uses = list(self.sole_uses(known.first)) if followed.uses else []
+        self.runs: dict[str, list[tuple[int, int]]] = {}
         self.by_name: dict[str, list[tuple[Use, Binding]]] = {}
         for use, binding in self.uses:
             self.by_name.setdefault(use.name, []).append((use, binding))
@@ -269,14 +271,26 @@ class _State:
     def last_before(self, use: Use, given: Binding) -> Binding | None:
         """The definition that this run saw instead of the one a restart gives; None: an earlier run of the same."""
         count, before = self.run[use.cell], self.run[given.cell]
-        found: Binding | None = None
-        for other in self.followed.binders[use.name]:
-            ran = self.run.get(other.cell, 0)
-            if not 0 < ran < count or not other.certain or other.cell in (given.cell, use.cell):
-                continue
-            if (before > count or ran > before) and (found is None or ran > self.run[found.cell]):
-                found = other
-        return None if found is not None and changes.same(found, given) else found
+        ran = self.runs_of(use.name)
+        for position in range(bisect_left(ran, (count, -1)) - 1, -1, -1):
+            number, index = ran[position]
+            other = self.followed.binders[use.name][index]
+            if before < count and number < before:
+                break
+            if other.cell not in (given.cell, use.cell):
+                return None if changes.same(other, given) else other
+        return None
+
+    def runs_of(self, name: str) -> list[tuple[int, int]]:
+        """The counts of the cells that bind the name for sure, with the index of the binding, sorted."""
+        found = self.runs.get(name)
+        if found is None:
+            bindings = enumerate(self.followed.binders[name])
+            runs = [
+                (self.run[other.cell], index) for index, other in bindings if other.certain and other.cell in self.run
+            ]
+            found = self.runs[name] = sorted(runs)
+        return found
 
     def stale(self) -> Iterator[ObjectStale]:
         """Objects built from what was bound again later, and used after that."""
@@ -315,11 +329,9 @@ class _State:
     def repeated(self) -> Iterator[CellRepeated]:
         """Cells that change their own input, and ran (again, as a missing count suggests) after their users."""
         for use, source in self.uses:
-            before = self.used_before(use, source)
-            if before is None:
-                continue
             changed = changes.own_change(self.notebook.cells[use.cell].tree, use.name)
-            if changed is not None:
+            before = self.used_before(use, source) if changed is not None else None
+            if changed is not None and before is not None:
                 yield CellRepeated(
                     place=self.place(use.cell, changed),
                     name=use.name,
@@ -333,7 +345,7 @@ class _State:
     def used_before(self, use: Use, source: Binding) -> Use | None:
         """A cell below that read the name before this one's last run, after its source and a run that is not known."""
         start, count = self.run.get(source.cell, 0), self.run[use.cell]
-        for other, given in self.by_name[use.name]:
+        for other, given in self.by_name[use.name][:MOST_CELLS]:
             ran = self.run[other.cell]
             if other.cell > use.cell and given.cell in (use.cell, source.cell) and 0 < start < ran < count:
                 return other if self.known.gap(start, ran) else None
