@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-
 from random import Random
 
 from examples import parse
@@ -83,11 +82,12 @@ GRAMMAR = {
     "NAME": "model net optimizer loader loss x y config items f Net i".split(),
     "PART": "shape grad data weight fc fit loss T training requires_grad transform forward".split(),
     "CALLEE": """
-        nn.Linear nn.Sequential nn.ModuleList nn.ModuleDict nn.LSTM nn.Dropout nn.CrossEntropyLoss nn.Parameter F.softmax
-        F.cross_entropy F.dropout torch.tensor torch.cat torch.no_grad torch.save torch.load optim.SGD torch.optim.Adam
-        optim.lr_scheduler.StepLR DataLoader TensorDataset datasets.MNIST datasets.ImageFolder transforms.Compose
-        random_split torchvision.models.resnet18 model model.train model.eval model.parameters model.named_parameters
-        model.children optimizer.step optimizer.zero_grad loss.backward loss.item x.view x.detach len range enumerate
+        nn.Linear nn.Sequential nn.ModuleList nn.ModuleDict nn.LSTM nn.Dropout nn.CrossEntropyLoss nn.Parameter
+        F.softmax F.cross_entropy F.dropout torch.tensor torch.cat torch.no_grad torch.save torch.load optim.SGD
+        torch.optim.Adam optim.lr_scheduler.StepLR DataLoader TensorDataset datasets.MNIST
+        datasets.ImageFolder transforms.Compose random_split torchvision.models.resnet18 model model.train
+        model.eval model.parameters model.named_parameters model.children optimizer.step optimizer.zero_grad
+        loss.backward loss.item x.view x.detach len range enumerate
         zip map filter sorted list dict set tuple iter next sum max isinstance getattr setattr hasattr type print open
         int str copy.deepcopy functools.partial itertools.product np.array unknown_function f Net items.append items.pop
         config.get config.update config.items x.backward x.step y.zero_grad vars pl.Trainer Trainer pl.Trainer().fit
@@ -95,7 +95,7 @@ GRAMMAR = {
     """.split(),
     "OPERATOR": "+ - * / // % ** @ << | & == < is in and or".split(),
     "LEAF": """
-        {NAME} {NAME} {NAME} 3 0 -1 2.5 'train' 'a.b' None True [] {{}} () ... b'x' 1j torch nn F np self super() float('nan')
+        {NAME} {NAME} {NAME} 3 0 -1 2.5 'train' 'a.b' None True [] {{}} () ... b'x' 1j torch nn F np self super()
     """.split(),
     "ARGUMENTS": ["", "{E}", "{E}, {E}", "{E}, *{E}", "{E}, lr={E}", "{E}, batch_size={E}, **{E}", "params={E}"],
     "E": [

@@ -61,14 +61,25 @@ def _builtin(*names: str) -> Callable[[Callable[[Machine, Call], Any]], Callable
     return register
 
 
-@_builtin("print", "display", "repr", "id", "hash", "format", "input", "vars", "dir", "globals", "locals", "exec")
-@_builtin("eval", "compile", "help", "issubclass", "callable", "bytes", "bytearray", "memoryview", "ord", "chr", "bin")
+@_builtin("print", "display", "repr", "id", "hash", "format", "input", "dir", "exec")
+@_builtin("compile", "help", "issubclass", "callable", "bytes", "bytearray", "memoryview", "ord", "chr", "bin")
 @_builtin(
     "hex", "oct", "divmod", "complex", "object", "get_ipython", "exit", "quit", "breakpoint", "delattr", "__import__"
 )
 def data(machine: Machine, call: Call) -> Any:
     """Reads its arguments, keeps none of them, gives data."""
     return Unknown()
+
+
+@_builtin("eval", "globals", "locals")
+def anything(machine: Machine, call: Call) -> Any:
+    return Unknown(graph=True)
+
+
+@_builtin("vars")
+def vars_(machine: Machine, call: Call) -> Any:
+    value = call.argument(0)
+    return machine.attribute(value, "__dict__") if isinstance(value, Instance) else Unknown(graph=True)
 
 
 @_builtin("open")
@@ -143,7 +154,14 @@ def filter_(machine: Machine, call: Call) -> Any:
     if isinstance(value, Leaves):  # filter(lambda p: p.requires_grad, model.parameters())
         thawed = frozenset(leaf for leaf in value.parameters.leaves if machine.frozen.get(leaf) is not True)
         return Leaves(value.parameters._replace(leaves=thawed), value.model)
-    return Iteration((value,), lambda parts, lap: parts[0])
+    if not isinstance(value, (List, Tuple, Range)):
+        return Iteration((value,), lambda parts, lap: parts[0])
+    items, exact = collected(machine, value, call.frame)
+    test = call.argument(0)
+    passes = [item if test is None else machine.call(test, Call([item], {}, call.node, call.frame)) for item in items]
+    answers = [truth(machine, answer) for answer in passes]
+    kept = tuple(item for item, answer in zip(items, answers, strict=True) if answer is not False)
+    return List(machine.new_number(), {"items": kept, "exact": exact and None not in answers})
 
 
 @_builtin("iter", "aiter")
@@ -283,7 +301,11 @@ def hasattr_(machine: Machine, call: Call) -> Any:
 @_builtin("type")
 def type_(machine: Machine, call: Call) -> Any:
     value = call.argument(0)
-    return value.cls if isinstance(value, (Instance, Model)) and value.cls is not None else Unknown()
+    if isinstance(value, (Instance, Model)) and value.cls is not None:
+        return value.cls
+    if isinstance(value, Model) and value.layer is not None and not value.layer.opaque:
+        return Known(f"torch.nn.{value.kind}")
+    return Unknown(graph=isinstance(value, (Model, Unknown)))
 
 
 @_builtin("super")

@@ -44,17 +44,17 @@ def truth(machine: Machine, value: Any) -> bool | None:
     """Whether it counts as true; None: cannot be known, `condition_of` says under which name."""
     if isinstance(value, CONSTANT):
         return bool(value)
-    if isinstance(value, Unknown):
-        key, polarity = condition_of(value)
-        known = machine.facts.get(key)
-        return None if known is None else known is polarity
     if isinstance(value, Tuple):
         return bool(value.items)
-    if isinstance(value, List):
-        return True if value.items else (False if value.exact else None)
-    if isinstance(value, Dict):
-        return True if value.fields else (False if value.exact else None)
-    return None if isinstance(value, Tensor) else True
+    if isinstance(value, List) and (value.items or value.exact):
+        return bool(value.items)
+    if isinstance(value, Dict) and (value.fields or value.exact):
+        return bool(value.fields)
+    if not isinstance(value, (Unknown, Tensor, List, Dict)):
+        return True
+    key, polarity = condition_of(value)
+    known = machine.facts.get(key)
+    return None if known is None else known is polarity
 
 
 def condition_of(value: Any) -> tuple[Any, bool]:
@@ -85,16 +85,13 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
 
 def name(machine: Machine, node: ast.Name, frame: Frame) -> Any:
     wanted = node.id
-    value = frame.names.get(wanted, MISSING)
-    if value is not MISSING and frame.parent is not None and not frame.outer:
-        return value
     seen: Frame | None = frame.outer.get(wanted, frame) if frame.outer else frame
     while seen is not None:
-        value = seen.names.get(wanted, MISSING)
-        if value is not MISSING:
+        names = seen.names
+        if wanted in names:
             if seen.parent is None:
                 machine.read_names.add(wanted)
-            return value
+            return names[wanted]
         seen = seen.parent
     return BUILTINS.get(wanted) or Unknown(("name", wanted), graph=True)
 
@@ -120,7 +117,8 @@ def attribute_of_instance(machine: Machine, value: Instance, name: str) -> Any:
     if name == "__class__" and value.cls:
         return value.cls
     if name == "__dict__":
-        return Unknown()
+        value.read.add(...)
+        return Dict(machine.new_number(), value.fields)  # what is written to it is written to the object
     if value.cls is None:
         return Unknown()
     value.cls.read.add(name)
@@ -273,8 +271,8 @@ def elements(machine: Machine, nodes: list[ast.expr], frame: Frame) -> tuple[lis
     values: list[Any] = []
     exact = True
     for node in nodes:
-        if not isinstance(node, ast.Starred):
-            values.append(machine.evaluate(node, frame))
+        if type(node) is not ast.Starred:
+            values.append(EVALUATE[type(node)](machine, node, frame))
             continue
         value = machine.evaluate(node.value, frame)
         more, all_of_them = collected(machine, value, frame)
@@ -340,7 +338,8 @@ ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 def binary(machine: Machine, node: ast.BinOp, frame: Frame) -> Any:
-    left, right = machine.evaluate(node.left, frame), machine.evaluate(node.right, frame)
+    left = EVALUATE[type(node.left)](machine, node.left, frame)
+    right = EVALUATE[type(node.right)](machine, node.right, frame)
     if isinstance(node.op, ast.Add) and isinstance(left, Tensor) and isinstance(right, Tensor):
         note_kept(machine, left, right, ast.unparse(node.left), "+")
     return combined(machine, left, type(node.op), right)
@@ -538,15 +537,13 @@ def conditional(machine: Machine, node: ast.IfExp, frame: Frame) -> Any:
 
 def joined_text(machine: Machine, node: ast.JoinedStr, frame: Frame) -> Any:
     parts: list[str] = []
-    exact = True
     for part in node.values:
-        value = machine.evaluate(part, frame)
-        if isinstance(value, str):
-            parts.append(value)
-        else:
-            exact = False
-    text = "".join(parts) if exact else ""
-    return text if exact and len(text) <= MAX_TEXT else Unknown()
+        value = EVALUATE[type(part)](machine, part, frame)
+        if not isinstance(value, str):
+            return Unknown()
+        parts.append(value)
+    text = "".join(parts)
+    return text if len(text) <= MAX_TEXT else Unknown()
 
 
 def formatted(machine: Machine, node: ast.FormattedValue, frame: Frame) -> Any:
@@ -557,7 +554,7 @@ def formatted(machine: Machine, node: ast.FormattedValue, frame: Frame) -> Any:
 
 
 def lambda_(machine: Machine, node: ast.Lambda, frame: Frame) -> Any:
-    return Function(node, frame, frame.source, defaults_of(machine, node.args, frame), generator=False)
+    return Function(node, frame, frame.source, defaults_of(machine, node.args, frame))
 
 
 def defaults_of(machine: Machine, node: ast.arguments, frame: Frame) -> dict[str, Any]:
@@ -638,7 +635,7 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
         else:
             args.append(EVALUATE[type(argument)](machine, argument, frame))
     for keyword in node.keywords:
-        value = machine.evaluate(keyword.value, frame)
+        value = EVALUATE[type(keyword.value)](machine, keyword.value, frame)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         elif isinstance(value, Dict):

@@ -168,7 +168,8 @@ class Heap:
             twin.state = {"exact": one.exact and other.exact and one.fields.keys() == other.fields.keys()}
             twin.read = one.read
         if isinstance(one, Model):
-            twin.fields.setdefault("either", (one, other))
+            ways = (*one.fields.get("either", (one,)), *other.fields.get("either", (other,)))
+            twin.fields["either"] = tuple(dict.fromkeys(ways))[:MOST_WAYS]
             if one.cls is not other.cls:
                 twin.cls = None
         return twin
@@ -178,6 +179,7 @@ class Heap:
         return (*(self.joined(a, b, memo) for a, b in zip(short, long, strict=False)), *long[len(short) :])
 
 
+MOST_WAYS = 8  # models that one of unknown identity may be
 _PARTS = (Model, Leaves, Unknown)  # what an attribute may be, or have been, for a model's parameters to change
 _TELLING = frozenset({"leaf", "uses_mode", "pretrained", "incomplete"})
 _NUMBERS = {int, float, *(cls for cls in int.__subclasses__() if cls.__name__ == "Int")}

@@ -117,11 +117,26 @@ def _end_pass(machine: Machine, entry: Pass) -> None:
 
 
 def run_generator(machine: Machine, generator: Generator, on_yield: Lap) -> bool:
-    """Run a generator's body; what it yields goes to `on_yield` as it comes."""
+    """Run a generator's body; what it yields goes to `on_yield` as it comes, until a lap ends the loop."""
     frame = generator.frame
-    if frame in machine.stack or machine.stack.count(frame) > 1:
-        return False
-    frame.on_yield = on_yield
+    if frame.on_yield is not None:
+        return False  # asked for its items by the code that takes them
+    depth = len(machine.stack)
+    ended: Signal = None
+
+    def handed(item: Any) -> Signal:
+        nonlocal ended
+        if ended in ("break", "return", "raise"):
+            return None  # nobody asks for more; what the generator does from here on is rarely done
+        suspended = machine.stack[depth:]
+        del machine.stack[depth:]
+        try:
+            ended = on_yield(item)
+        finally:
+            machine.stack[depth:] = suspended
+        return None
+
+    frame.on_yield = handed
     facts = machine.keep_facts()
     machine.stack.append(frame)
     try:

@@ -142,9 +142,7 @@ def set_grad_enabled(machine: Machine, call: Call) -> Any:
     before = machine.modes["grad"]
     value = wanted if isinstance(wanted, bool) else Unknown()
     machine.heap.write(machine.modes, "grad", value)
-    context = Context("grad", value)
-    machine.caches[("before", id(context))] = (context, before)
-    return context
+    return Context("grad", value, before=before)
 
 
 @known(

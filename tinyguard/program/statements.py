@@ -17,7 +17,7 @@ from tinyguard.program.expressions import (
     truth,
 )
 from tinyguard.program.iteration import laps, loaders_of, run_generator
-from tinyguard.program.machine import EXECUTE, STAR_NAMES, Call, Frame, Machine, Plan, Signal, place_of
+from tinyguard.program.machine import EVALUATE, EXECUTE, STAR_NAMES, Call, Frame, Machine, Plan, Signal, place_of
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,
@@ -36,12 +36,39 @@ from tinyguard.program.values import (
 
 
 def expression(machine: Machine, node: ast.Expr, frame: Frame) -> Signal:
-    machine.evaluate(node.value, frame)
+    if not _shows(node):
+        EVALUATE[type(node.value)](machine, node.value, frame)
     return None
 
 
+# Calls of these names, or of methods of objects with these names, only show something.
+_SHOWING = frozenset({"print", "plt", "display", "ax", "axs", "axes", "fig", "sns", "pprint"})
+
+
+def _shows(node: ast.Expr) -> bool:
+    """`print(...)`, `plt.plot(...)` and the like, whose arguments call nothing that could do more."""
+    known: bool | None = node.__dict__.get("_shows")
+    if known is None:
+        root: ast.AST = node.value
+        while isinstance(root, (ast.Attribute, ast.Call, ast.Subscript)):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        known = isinstance(root, ast.Name) and root.id in _SHOWING and isinstance(node.value, ast.Call)
+        if known:
+            inner = (part for part in ast.walk(node) if isinstance(part, ast.Call) and part is not node.value)
+            known = all(isinstance(part.func, ast.Attribute) and part.func.attr in _READING for part in inner)
+        node._shows = known  # type: ignore[attr-defined]
+    return known
+
+
+_READING = frozenset(
+    """
+    item format join numpy cpu detach mean sum size tolist keys values get_last_lr title shape strip upper lower
+    """.split()
+)
+
+
 def assignment(machine: Machine, node: ast.Assign, frame: Frame) -> Signal:
-    value = machine.evaluate(node.value, frame)
+    value = EVALUATE[type(node.value)](machine, node.value, frame)
     for target in node.targets:
         assign(machine, target, value, frame)
     return None
@@ -198,7 +225,7 @@ def _enter(machine: Machine, node: ast.With | ast.AsyncWith, index: int, frame: 
 
     match value:
         case Context(mode=mode, value=setting):
-            before = machine.modes.get(mode)
+            before = machine.modes.get(mode) if value.before is MISSING else value.before
             machine.heap.write(machine.modes, mode, setting)
             signal = inside(value)
             machine.heap.write(machine.modes, mode, before)
@@ -237,7 +264,7 @@ def try_(machine: Machine, node: Any, frame: Frame) -> Signal:
 def function(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> Signal:
     closure = frame.parent if frame.function is CLASS_BODY and frame.parent else frame
     defaults = defaults_of(machine, node.args, frame)
-    defined = Function(node, closure, frame.source, defaults, generator=is_generator(node))
+    defined = Function(node, closure, frame.source, defaults)
     value: Any = defined
     for decorator in reversed(node.decorator_list):
         value = _decorated(machine, value, decorator, frame)
@@ -267,21 +294,6 @@ def _decorated(machine: Machine, value: Any, decorator: ast.expr, frame: Frame) 
 
 
 CLASS_BODY: Any = object()  # marks the frame of a class body: functions defined in it do not see its names
-
-
-def is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    known = getattr(node, "_is_generator", None)
-    if known is None:
-        known = node._is_generator = any(_yields(statement) for statement in node.body)  # type: ignore[union-attr]
-    return bool(known)
-
-
-def _yields(node: ast.AST) -> bool:
-    if isinstance(node, (ast.Yield, ast.YieldFrom)):
-        return True
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-        return False
-    return any(_yields(child) for child in ast.iter_child_nodes(node))
 
 
 def class_(machine: Machine, node: ast.ClassDef, frame: Frame) -> Signal:

@@ -141,6 +141,7 @@ class _Anatomy:
     """What a model consists of, until an attribute of some model changes."""
 
     __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained")
+    parameters: Parameters
 
     def __init__(self, model: Model) -> None:
         self.parts = descendants(model)
@@ -156,12 +157,13 @@ class _Anatomy:
                     leaves |= value.parameters.leaves
                 elif isinstance(value, Unknown) and value.graph:
                     certain = False
-            if "leaf" in fields:
-                leaves.add(fields["leaf"])
+            if isinstance(leaf := fields.get("leaf"), int):
+                leaves.add(leaf)
             if fields.get("incomplete"):
                 self.incomplete = True
             if "either" in fields:
                 certain = False
+                leaves.update(*(_Anatomy(way).parameters.leaves for way in fields["either"]))
             if "pretrained" in fields:
                 trained.append(fields["pretrained"])
             if fields.get("uses_mode") or (layer is not None and layer.mode_matters and "no_effect" not in fields):
@@ -452,7 +454,9 @@ def attribute_of_model(machine: Machine, model: Model, name: str) -> Any:
     if name == "__class__":
         return model.cls or Unknown()
     if name in ("weight", "bias") and "leaf" in model.fields:
-        return Leaves(Parameters(frozenset((model.fields["leaf"],))), model)
+        either = "either" in model.fields
+        leaves = parameters_of(machine, model) if either else Parameters(frozenset((model.fields["leaf"],)))
+        return Leaves(leaves, model)
     if name in _SCALARS:
         return Unknown()
     if model.layer is not None and model.layer.opaque:
@@ -489,6 +493,9 @@ def set_mode(machine: Machine, model: Model, training: Any) -> None:
     parts = anatomy(machine, model).parts
     for part in parts:
         machine.heap.write(part.fields, "training", flag)
+        for way in part.fields.get("either", ()):  # it is one of them, the other keeps its mode
+            if way.fields["training"] is not flag:
+                machine.heap.write(way.fields, "training", Unknown())
     machine.emit(
         ModeSet,
         model=model.number,

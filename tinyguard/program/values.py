@@ -84,7 +84,7 @@ def restart_keys() -> None:
 
 def identity_of(value: Any) -> Any:
     """What identifies a value that is known within a condition."""
-    if isinstance(value, CONSTANT):
+    if isinstance(value, CONSTANT) and value == value:  # not nan
         return ("constant", value)
     if isinstance(value, Object):
         return ("object", value.number)
@@ -200,7 +200,6 @@ class Function(Value):
         "closure",
         "context",
         "defaults",
-        "generator",
         "kind",
         "name",
         "no_grad",
@@ -215,24 +214,39 @@ class Function(Value):
         closure: Frame,
         source: Source,
         defaults: dict[str, Any],
-        *,
-        generator: bool,
     ) -> None:
         self.node = node
         self.name = getattr(node, "name", "<lambda>")
         self.closure = closure
         self.source = source
         self.defaults = defaults
-        self.generator = generator
         self.kind = "function"  # "staticmethod", "classmethod", "property"
         self.context = False  # @contextmanager
         self.no_grad: Any = None  # decorated: False with @torch.no_grad()
         self.owner: Class | None = None
 
+    @property
+    def generator(self) -> bool:
+        """Calling it gives a generator. Looked up when it is called: most functions that are defined never are."""
+        known: bool | None = self.node.__dict__.get("_generator")
+        if known is None:
+            body = [] if isinstance(self.node, ast.Lambda) else self.node.body
+            known = any(_yields(statement) for statement in body)
+            self.node._generator = known  # type: ignore[union-attr]
+        return known
+
     def copy(self) -> Function:
-        twin = Function(self.node, self.closure, self.source, self.defaults, generator=self.generator)
+        twin = Function(self.node, self.closure, self.source, self.defaults)
         twin.kind, twin.context, twin.no_grad, twin.owner = self.kind, self.context, self.no_grad, self.owner
         return twin
+
+
+def _yields(node: ast.AST) -> bool:
+    if isinstance(node, (ast.Yield, ast.YieldFrom)):
+        return True
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        return False
+    return any(_yields(child) for child in ast.iter_child_nodes(node))
 
 
 class Bound(Value):
@@ -340,13 +354,14 @@ class ModuleValue(Object):
 
 
 class Context(Value):
-    """What `with` makes of it: sets the machine's `mode` to `value` and back."""
+    """What `with` makes of it: sets the machine's `mode` to `value` and back, to what it was `before`."""
 
-    __slots__ = ("mode", "value")
+    __slots__ = ("before", "mode", "value")
 
-    def __init__(self, mode: str, value: Any) -> None:
+    def __init__(self, mode: str, value: Any, *, before: Any = MISSING) -> None:
         self.mode = mode
         self.value = value
+        self.before = before  # MISSING: what it is when the block is entered
 
 
 class Source:

@@ -90,7 +90,7 @@ def _recover(machine: Machine, frame: Frame) -> None:
     machine.plans.clear()
     machine.forwards.clear()
     machine.again = 0
-    machine.constructing = 0
+    machine.constructing = machine.again = 0
 
 
 _ARROW = pattern(r"^-+> ?(\d+)", re.MULTILINE)
@@ -185,7 +185,7 @@ def _settings(machine: Machine, frame: Frame) -> dict[str, list[Setting]]:
             for key, entry in value.fields.items():
                 if isinstance(key, str) and key in value.written and key not in value.read:
                     found.setdefault(key.lower(), []).append((entry, value.written[key], f"{name}[{key!r}]"))
-        elif isinstance(value, (Instance, Class)):
+        elif isinstance(value, (Instance, Class)) and ... not in value.read:
             for key, entry in value.fields.items():
                 if isinstance(entry, Int) and entry.place is not None and key not in value.read:
                     found.setdefault(str(key).lower(), []).append((entry, entry.place, f"{name}.{key}"))
