@@ -16,9 +16,6 @@ INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as a shell w
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the one place where an exception becomes an exit code."""
-    import gc
-
-    gc.set_threshold(100_000)  # no collection before the first notebook; those after it are as cheap as ever
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # names of files and cells may hold anything
@@ -35,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = BROKEN_PIPE
     except KeyboardInterrupt:
         code = INTERRUPTED
-    gc.freeze()  # or Python walks through all objects once more when it ends
     return code
 
 

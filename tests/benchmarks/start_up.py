@@ -64,7 +64,7 @@ def _imports_once(statement: str) -> Iterator[Import]:
 
 def lint_command(path: str) -> str:
     """The command, as its installed script runs it."""
-    return f"import sys\nsys.argv = ['tinyguard', 'lint', {path!r}]\nfrom tinyguard.cli import main\nsys.exit(main())"
+    return f"import sys\nsys.argv = ['tinyguard', 'lint', {path!r}]\nfrom tinyguard.__main__ import program\nprogram()"
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 from tinyguard.notebook.cells import Skipped
-from tinyguard.notebook.script import is_percent
 
 _LEFT_OUT = frozenset(("__pycache__", "node_modules"))
 
@@ -85,6 +84,8 @@ def _left_out(folder: os.DirEntry[str]) -> bool:
 
 
 def _is_percent_script(path: str) -> bool:
+    from tinyguard.notebook.script import is_percent
+
     try:
         with open(path, "rb") as file:
             data = file.read()
