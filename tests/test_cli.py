@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("tinyguard.program.witness")
-
 COMMAND = [sys.executable, "-m", "tinyguard"]
 ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "", "TERM": "xterm"}
 

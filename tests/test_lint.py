@@ -9,14 +9,11 @@ import pytest
 
 from tinyguard.events import CellExecuted, DatasetBuilt, Event, PassEnded, RunEnded, Samples
 from tinyguard.finding import Finding, Place, Related, Severity
+from tinyguard.lint import class_count, lint, proven_by_counts, recorded_only
 from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.notebook.reader import read
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-
-pytest.importorskip("tinyguard.program.witness")
-
-from tinyguard.lint import class_count, lint, proven_by_counts, recorded_only
-from tinyguard.notebook.reader import read
 
 
 def script(folder: Path, *sources: str, name: str = "a.py") -> Notebook:

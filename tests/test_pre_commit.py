@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tinyguard.program.witness")
-
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent

@@ -15,8 +15,6 @@ from tinyguard.report.catalogue import markdown
 from tinyguard.rule import catalogue
 from tinyguard.selection import codes_of
 
-pytest.importorskip("tinyguard.program.witness")
-
 README = Path(__file__).parent.parent / "README.md"
 SECTION = re.compile(
     r"(<!-- (?P<what>output: (?P<command>[^\n]*)|rules|facts) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL
