@@ -78,7 +78,7 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
     number: Int | None = getattr(node, "_number", None)
     if number is None:
         number = Int(value)
-        number.place = place_of(frame.source, node)
+        number.place = None if frame.source.pretend else place_of(frame.source, node)
         node._number = number  # type: ignore[attr-defined]
     return number
 
