@@ -234,6 +234,15 @@ def test_a_missing_count_may_have_built_it_again() -> None:
     assert not [event for event in seen(text) if isinstance(event, KernelRestarted)]
 
 
+def test_a_saved_error_tells_a_restart_from_a_copied_cell() -> None:
+    text = "# %% In[1]\nx = 1\n# %% In[1]\nimport os\n# %% In[2]\nprint(x)"
+    found = book(text)
+    assert not [event for event in state_events(found) if isinstance(event, KernelRestarted)]
+    error = {"output_type": "error", "ename": "NameError", "evalue": "name 'x' is not defined", "traceback": []}
+    failed = found.replace(cells=(*found.cells[:2], found.cells[2].replace(outputs=(error,))))
+    assert [list(event.lost) for event in state_events(failed) if isinstance(event, KernelRestarted)] == [["x"]]
+
+
 def test_a_host_that_writes_zero_for_cells_that_ran(tmp_path: Path) -> None:
     text = "# %% In[ ]\nx = 1\n# %% In[2]\nprint(x)"
     assert [event.on_restart.count for event in seen(text) if isinstance(event, NameRead) and event.on_restart] == [

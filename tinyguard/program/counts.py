@@ -46,17 +46,18 @@ def counts(notebook: Notebook) -> Counts:
     """A kernel gives each count once. One that comes again, lower than the cell above, is another kernel's.
 
     So is a 1 below larger counts, unless none is missing: then one kernel ran them, in another order. The same count
-    twice in a row is a cell that was split or copied.
+    twice in a row is a cell that was split or copied, unless a saved NameError further down tells of lost names.
     """
     executed = [(number, cell.count) for number, cell in enumerate(notebook.cells) if cell.code and cell.count]
     given = [count for _, count in executed]
-    if given == sorted(given):
+    failed = max((number for number, _ in executed if lost_names(notebook.cells[number])), default=-1)
+    if given == sorted(given) and (failed < 0 or len(set(given)) == len(given)):
         return Counts(dict(executed))
     complete = len(set(given)) == max(given)
     kernels = [_Kernel()]
     before, last = 0, kernels[0]
     for number, count in executed:
-        if count != before:
+        if count != before or number <= failed:
             fits = [kernel for kernel in kernels if kernel.fits(count, any_order=kernel is kernels[0])]
             if not fits or (count == 1 and before and not complete):
                 kernels.append(_Kernel())
