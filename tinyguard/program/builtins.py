@@ -17,7 +17,7 @@ from tinyguard.program.expressions import (
     note_kept,
     truth,
 )
-from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, Call, Machine, place_of
+from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, METHODS, Call, Machine, place_of
 from tinyguard.program.tensors import combined_tensors
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
 from tinyguard.program.torch_data import draw
@@ -382,7 +382,7 @@ def call_method(machine: Machine, method: Method, call: Call) -> Any:
             return Unknown(graph=True)
     if isinstance(owner, Model):
         return call_method_of_model(machine, owner, method.name, call)
-    handler: Any = METHODS.get(type(owner))
+    handler: Any = _METHODS.get(type(owner))
     if handler is not None:
         return handler(machine, owner, method.name, call)
     if isinstance(owner, Instance):
@@ -537,7 +537,7 @@ def call_method_of_unknown(machine: Machine, owner: Unknown, name: str, call: Ca
     return Unknown((name, owner.key), graph=owner.graph)
 
 
-METHODS: dict[type, Any] = {
+_METHODS: dict[type, Any] = {
     **TRAINING_METHODS,
     **DATA_METHODS,
     List: call_method_of_list,
@@ -549,5 +549,6 @@ METHODS: dict[type, Any] = {
     Unknown: call_method_of_unknown,
 }
 CALL[Method] = call_method
+METHODS.update((kind, handler) for kind, handler in _METHODS.items() if kind is not Unknown)
 for _type in (Iteration, Range):
     ATTRIBUTE[_type] = attribute_native

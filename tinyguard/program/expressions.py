@@ -10,7 +10,7 @@ from typing import Any
 from tinyguard.events import GraphKept
 from tinyguard.program.assignment import assign
 from tinyguard.program.iteration import laps
-from tinyguard.program.machine import ATTRIBUTE, EVALUATE, ITEM, Call, Frame, Machine, Signal, place_of
+from tinyguard.program.machine import ATTRIBUTE, EVALUATE, ITEM, METHODS, Call, Frame, Machine, Signal, place_of
 from tinyguard.program.tensors import combined_tensors, compared_tensors
 from tinyguard.program.values import (
     CONSTANT,
@@ -623,7 +623,16 @@ def comprehension(machine: Machine, node: Any, frame: Frame) -> Any:
 def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
     # Half of all that a pretend run does is calls: this and `attribute` dispatch by themselves.
     function = node.func
-    callee = EVALUATE[type(function)](machine, function, frame)
+    method = None
+    if type(function) is ast.Attribute:
+        owner = EVALUATE[type(function.value)](machine, function.value, frame)
+        method = METHODS.get(type(owner))
+        if method is None or function.attr in _NOT_NATIVE:
+            method = None
+            handler = ATTRIBUTE.get(type(owner))
+            callee = Unknown() if handler is None else handler(machine, owner, function.attr)
+    else:
+        callee = EVALUATE[type(function)](machine, function, frame)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     unknown_rest = False
@@ -644,7 +653,15 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
             unknown_rest = unknown_rest or not value.exact
         else:
             unknown_rest = True
-    return machine.call(callee, Call(args, kwargs, node, frame, open=unknown_rest))
+    given = Call(args, kwargs, node, frame, open=unknown_rest)
+    if method is not None:
+        machine.steps += 1
+        frame.at = node
+        return method(machine, owner, function.attr, given)  # type: ignore[attr-defined]
+    return machine.call(callee, given)
+
+
+_NOT_NATIVE = frozenset({"dataset", "transform", "loss", "collate_fn"})  # attributes that can be called, of objects
 
 
 def named(machine: Machine, node: ast.NamedExpr, frame: Frame) -> Any:

@@ -38,6 +38,7 @@ Signal = str | None  # how a block ended: None (its end was reached), "break", "
 EXECUTE: dict[type[ast.AST], Callable[[Machine, Any, Frame], Signal]] = {}
 EVALUATE: dict[type[ast.AST], Callable[[Machine, Any, Frame], Any]] = {}
 CALL: dict[type, Callable[[Machine, Any, Call], Any]] = {}
+METHODS: dict[type, Callable[[Machine, Any, str, Call], Any]] = {}  # of values whose methods are all known natively
 ATTRIBUTE: dict[type, Callable[[Machine, Any, str], Any]] = {}
 SET_ATTRIBUTE: dict[type, Callable[[Machine, Any, str, Any], None]] = {}
 ITEM: dict[type, Callable[[Machine, Any, Any], Any]] = {}
@@ -215,6 +216,7 @@ class Machine:
         return EVALUATE[type(node)](self, node, frame)
 
     def call(self, callee: Any, call: Call) -> Any:
+        """Call a value with evaluated arguments."""
         self.steps += 1
         if self.steps > self.budget:
             raise BudgetSpentError
