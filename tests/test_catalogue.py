@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
 from examples import expectations, parse
 
+from tinyguard.events import CellExecuted, Escaped, NameBound, RunEnded
+from tinyguard.finding import Place
+from tinyguard.judge import judge
+from tinyguard.lint import UNEVENTFUL
 from tinyguard.rule import Rule, catalogue
 
 RULES = catalogue()
@@ -42,6 +47,20 @@ def test_a_rule_has_documentation(rule: Rule) -> None:
 
 def test_a_rule_wants_events(rule: Rule) -> None:
     assert rule.on or rule.code.startswith("TNY0"), "only what tinyguard says of its own comments comes from no event"
+
+
+def test_no_rule_speaks_of_what_is_uneventful() -> None:
+    """A notebook in which nothing else happens is not shown to any rule."""
+    place = Place("a.ipynb", 1, 1)
+    events = [
+        CellExecuted(count=1, order=1, place=place),
+        NameBound(name="x", object=1, place=place),
+        Escaped(objects=(1,), place=place),
+        RunEnded(complete=True, place=place),
+    ]
+    assert {type(event) for event in events} == UNEVENTFUL
+    for subset in itertools.product([True, False], repeat=len(events)):
+        assert judge(itertools.compress(events, subset), RULES.values()) == []
 
 
 def test_a_rule_has_examples_that_parse(rule: Rule) -> None:

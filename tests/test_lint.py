@@ -73,6 +73,22 @@ def test_a_comment_is_not_called_unused_when_the_analysis_is_partial(tmp_path: P
     assert lint(notebook, [SuppressionUnused(), Failing()]).findings == ()
 
 
+def test_rules_are_asked_for_when_something_has_happened_that_they_can_speak_of(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def rules(name: str) -> list[Rule]:
+        asked.append(name)
+        return []
+
+    for name, source in {
+        "quiet.py": "import os\nx = [1]\nfor y in x:\n    print(open(os.path.join('a', 'b')))",
+        "a model.py": "import torch\nmodel = torch.nn.Linear(2, 3)",
+        "a comment.py": "x = 1  # tinyguard: ignore",
+    }.items():
+        lint(script(tmp_path, source, name=name), lambda name=name: rules(name))  # type: ignore[misc]
+    assert asked == ["a model.py", "a comment.py"]
+
+
 def test_suppressed_findings_are_counted(tmp_path: Path) -> None:
     from tinyguard.rules.suppression_malformed import SuppressionMalformed
 

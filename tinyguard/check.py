@@ -14,7 +14,7 @@ from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.notebook.files import expand
 from tinyguard.notebook.reader import read
 from tinyguard.report.summary import Summary
-from tinyguard.rule import Rule, catalogue
+from tinyguard.rule import catalogue
 from tinyguard.selection import Selection, codes_of, selection
 
 NOTHING_WRONG, FINDINGS, NOTHING_READABLE, SKIPPED = 0, 1, 2, 3
@@ -37,7 +37,6 @@ class Check:
         self._given = dict(given)
         self._stdin_name = stdin_name
         self._configuration = Configuration()
-        self._rules: Mapping[str, Rule] = catalogue()
         self._selections: dict[tuple[Any, ...], Selection] = {}
         self._told: set[tuple[Any, ...]] = set()
         self._counts = dict.fromkeys(Severity, 0)
@@ -45,7 +44,8 @@ class Check:
         self._files = self._cells = self._hidden = self._suppressed = 0
         self._failed = self._skips_matter = False
         for option in ("select", "ignore"):
-            codes_of(self._given.get(option) or (), self._rules, source=f"--{option}")
+            if selectors := self._given.get(option):
+                codes_of(selectors, catalogue(), source=f"--{option}")
 
     def settings(self, path: str) -> Settings:
         settings: Settings = self._configuration.settings(path).replace(**self._given)
@@ -95,18 +95,19 @@ class Check:
         """Reads, lints and counts one file; what the report says of it."""
         path, content = (self._stdin_name, data) if path == STDIN else (path, None)
         settings = self.settings(path)
-        chosen = self._selection(settings, path)
+        if settings.select is not None or settings.ignored_in(path):
+            self._selection(settings, path)  # a wrong code is an error whatever the notebook holds
         notebook = read(path, content)
         if is_unreadable(notebook):
             self._skip(notebook.skipped, settings)
             return ""
-        result = lint(notebook, chosen.rules)
+        result = lint(notebook, lambda: self._selection(settings, path).rules)
         self._files += 1
         self._cells += sum(cell.code for cell in notebook.cells)
         self._suppressed += result.suppressed
         self._skip((*notebook.skipped, *result.partly), settings)
         findings = [finding for finding in result.findings if self._is_new(finding, path)]
-        shown = [finding for finding in findings if chosen.shows(finding)]
+        shown = [finding for finding in findings if self._selection(settings, path).shows(finding)]
         self._hidden += len(findings) - len(shown)
         for finding in shown:
             self._counts[finding.severity] += 1
@@ -132,7 +133,7 @@ class Check:
         key = (settings.select, ignore, notes)
         if key not in self._selections:
             self._selections[key] = selection(
-                self._rules,
+                catalogue(),
                 select=settings.select,
                 ignore=ignore,
                 notes=notes,

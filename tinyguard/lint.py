@@ -7,9 +7,12 @@ from typing import TypeVar
 
 from tinyguard.events import (
     BatchDrawn,
+    CellExecuted,
     DatasetBuilt,
+    Escaped,
     Event,
     LoaderBuilt,
+    NameBound,
     PassEnded,
     RunEnded,
     Samples,
@@ -19,10 +22,11 @@ from tinyguard.judge import OnFault, distinct, judge, with_causes
 from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.record import Record
 from tinyguard.rule import Rule, catalogue
-from tinyguard.suppress import Suppressed, suppress
+from tinyguard.suppress import Suppressed, has_comments, suppress
 
 T = TypeVar("T")
 NOTHING: Sequence[Event] = ()
+UNEVENTFUL = frozenset((CellExecuted, NameBound, Escaped, RunEnded))  # of these alone no rule speaks
 
 
 class LintResult(Record):
@@ -33,24 +37,35 @@ class LintResult(Record):
     suppressed: int = 0  # findings silenced by comments
 
 
-def lint(notebook: Notebook, rules: Iterable[Rule] | None = None) -> LintResult:
-    """The findings of these rules (None: of all). Never raises: a fault of ours makes the analysis a partial one."""
-    known = catalogue()
-    rules = tuple(known.values() if rules is None else rules)
+def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]] | None = None) -> LintResult:
+    """The findings of these rules (None: of all). Never raises: a fault of ours makes the analysis a partial one.
+
+    A function is asked for the rules when something has happened that a rule can speak of: importing them takes longer
+    than all that is done with a notebook that does not train.
+    """
     partly: list[Skipped] = []
 
     def on_fault(who: str, error: Exception) -> None:
         partly.append(Skipped(path=notebook.path, reason=fault(who, error)))
 
-    document = judge(events(notebook, partly, on_fault), rules, on_fault)
-    recorded = [
-        recorded_only(finding, notebook) for finding in judge(recorded_events(notebook, on_fault), rules, on_fault)
-    ]
-    found = distinct([*document, *recorded])
+    document = events(notebook, partly, on_fault)
+    recorded = recorded_events(notebook, on_fault)
+    if rules is None or callable(rules):
+        eventful = any(type(event) not in UNEVENTFUL for event in (*document, *recorded))
+        if not eventful and not has_comments(notebook):
+            return LintResult(partly=tuple(dict.fromkeys(partly)))
+        rules = catalogue().values() if rules is None else rules()
+    rules = tuple(rules)
+    found = distinct(
+        [
+            *judge(document, rules, on_fault),
+            *(recorded_only(finding, notebook) for finding in judge(recorded, rules, on_fault)),
+        ]
+    )
     complete = not partly and not notebook.skipped
     left = attempt(
         "suppress",
-        lambda: suppress(notebook, found, ran=rules, complete=complete, known=known),
+        lambda: suppress(notebook, found, ran=rules, complete=complete, known=catalogue()),
         Suppressed(findings=tuple(found)),
         on_fault,
     )

@@ -50,6 +50,11 @@ class Suppressed(Record):
     silenced: int = 0
 
 
+def has_comments(notebook: Notebook) -> bool:
+    """Whether anything in it may be a comment for us."""
+    return any(cell.code and WORD in cell.source for cell in notebook.cells)
+
+
 def suppress(
     notebook: Notebook, findings: Iterable[Finding], *, ran: Iterable[Rule], complete: bool, known: Mapping[str, Rule]
 ) -> Suppressed:
