@@ -116,9 +116,22 @@ def fed(step: OptimizerStepped, story: Story) -> Iterator[BackwardRan]:
         if (
             backward.samples is not None
             and certain(backward, given=step)
-            and any(model.parameters.overlaps(step.parameters) for model in backward.models)
+            and (_trains(backward, step) or _trains_unknown(backward, step))
         ):
             yield backward
+
+
+def _trains(backward: BackwardRan, step: OptimizerStepped) -> bool:
+    return any(model.parameters.overlaps(step.parameters) for model in backward.models)
+
+
+def _trains_unknown(backward: BackwardRan, step: OptimizerStepped) -> bool:
+    """A loss on the labels of a batch, and a step of an optimizer, of a model from code that nobody can read."""
+    return (
+        backward.criterion in CLASSIFICATION
+        and not backward.models
+        and not (backward.reaches.leaves or step.parameters.leaves)
+    )
 
 
 def stepped_parameters(story: Story) -> Parameters:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LoaderBuilt, OptimizerStepped
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, NameBound, OptimizerStepped
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import by_name_only, fed, held_out, loader_decision, loader_of
+from tinyguard.training import by_name_only, claimed_split, fed, held_out, loader_decision, loader_of
 
 _DATA = """
 # %%
@@ -161,6 +161,24 @@ for epoch in range(2):
             loss.backward()
             optimizer.step()
 """,
+        # iterators of a library that nobody can read: only their names tell
+        """
+# %%
+import torch
+from torch import nn
+import corpora
+
+torch.manual_seed(0)
+train_iterator, valid_iterator, test_iterator = corpora.splits(("train", "valid", "test"), batch_size=16)
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+for epoch in range(3):
+    for batch in test_iterator:  # TNY201 lint
+        optimizer.zero_grad()
+        criterion(model(batch.text), batch.label).backward()
+        optimizer.step()
+""",
     )
     good = (
         bad[0].replace("train(model, test_loader)  # TNY201", "train(model, train_loader)"),
@@ -285,7 +303,11 @@ for images, labels in test_loader:
 
 
 def _has_training_data(story: Story) -> bool:
-    return any(loader.samples.split == "train" for loader in story.all(LoaderBuilt))
+    """There is something else to train on: a loader of the training split, or one that is called so."""
+    return any(loader.samples.split == "train" for loader in story.all(LoaderBuilt)) or any(
+        claimed_split(bound.name) == "train" and isinstance(story.built(bound.object), LoaderBuilt | None)
+        for bound in story.all(NameBound)
+    )
 
 
 def _is_episodic(backward: BackwardRan, story: Story) -> bool:
