@@ -29,6 +29,7 @@ from tinyguard.program.values import (
     MISSING,
     Bound,
     Class,
+    Dataset,
     Dict,
     Function,
     Generator,
@@ -102,6 +103,8 @@ def length(machine: Machine, call: Call) -> Any:
             return len(value)
         case Instance() as value if value.cls and (method := value.cls.find("__len__")) is not MISSING:
             return machine.call(Bound(method, value), Call([], {}, call.node, call.frame))
+        case Dataset() as value if value.samples.size is not None:
+            return value.samples.size
         case Object() as value:
             return Unknown(("len", value.number))
     return Unknown()

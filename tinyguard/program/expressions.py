@@ -83,6 +83,21 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
     return number
 
 
+# What everybody means by a name that nothing binds: its import stands in a cell that does not parse or was deleted.
+USUAL_NAMES = {
+    "torch": "torch",
+    "nn": "torch.nn",
+    "F": "torch.nn.functional",
+    "optim": "torch.optim",
+    "DataLoader": "torch.utils.data.DataLoader",
+    "torchvision": "torchvision",
+    "transforms": "torchvision.transforms",
+    "datasets": "torchvision.datasets",
+    "np": "numpy",
+    "plt": "matplotlib.pyplot",
+}
+
+
 def name(machine: Machine, node: ast.Name, frame: Frame) -> Any:
     wanted = node.id
     seen: Frame | None = frame.outer.get(wanted, frame) if frame.outer else frame
@@ -93,7 +108,10 @@ def name(machine: Machine, node: ast.Name, frame: Frame) -> Any:
                 machine.read_names.add(wanted)
             return names[wanted]
         seen = seen.parent
-    return BUILTINS.get(wanted) or Unknown(("name", wanted), graph=True)
+    known = BUILTINS.get(wanted)
+    if known is None and wanted in USUAL_NAMES:
+        known = Known(USUAL_NAMES[wanted])
+    return known or Unknown(("name", wanted), graph=True)
 
 
 BUILTINS: dict[str, Any] = {}  # filled by `builtins`

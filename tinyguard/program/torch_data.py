@@ -205,8 +205,19 @@ def make_random_split(machine: Machine, call: Call) -> Any:
     number = len(lengths.items) if isinstance(lengths, (List, Tuple)) else 2
     if parent is None:
         return Unknown()
-    sizes = lengths.items if isinstance(lengths, (List, Tuple)) and lengths.items else (None,) * number
-    return Tuple(tuple(_part_of(machine, parent, size) for size in sizes[:6]))
+    given = lengths.items if isinstance(lengths, (List, Tuple)) and lengths.items else (None,) * number
+    return Tuple(tuple(_part_of(machine, parent, size) for size in _sizes(given, parent.samples.size)[:6]))
+
+
+def _sizes(lengths: tuple[Any, ...], total: int | None) -> tuple[Any, ...]:
+    """Lengths as they are, or fractions of the total; of what rounding leaves, the first parts get one sample each."""
+    if not all(isinstance(length, float) for length in lengths):
+        return lengths
+    if total is None or abs(sum(lengths) - 1) > 1e-6:
+        return (None,) * len(lengths)
+    sizes = [int(total * fraction) for fraction in lengths]
+    left = total - sum(sizes)
+    return tuple(size + (index < left) for index, size in enumerate(sizes))
 
 
 def make_concat(machine: Machine, call: Call) -> Any:
