@@ -15,6 +15,7 @@ from tinyguard.program.iteration import batch_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.values import (
     CONSTANT,
+    MISSING,
     Class,
     Dataset,
     Instance,
@@ -83,6 +84,8 @@ def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
     if kind in _FOLDERS and root is not None:
         split = split_of_path(root)
         evidence = f"folder {root.rstrip('/').rpartition('/')[2]!r}" if split else ""
+    if kind == "EMNIST":
+        kind, split, evidence = _emnist(call)
     known = data_set(kind) or data_set_at(root)
     if known is not None and split is None and kind in _TRAIN_FIRST:
         flag = call.argument(1, "train", True)
@@ -94,12 +97,19 @@ def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
         split=split,
         evidence=evidence,
         size=known.size(split) if known else None,
-        classes=known.classes if known else None,
+        classes=known.classes if known and call.kwargs.get("target_transform") is None else None,
         root=root,
         augmentation=transform.augmentation if transform else (),
         class_order="sorted" if kind in _FOLDERS else _class_order(call),
         rearranged=kind in _FOLDERS and machine.rearranges(),
     )
+
+
+def _emnist(call: Call) -> tuple[str, str | None, str]:
+    """EMNIST is six data sets; its argument `split` names one of them, and has nothing to do with training."""
+    name, train = call.argument(1, "split"), call.kwargs.get("train", True)
+    split = ("train" if train else "test") if isinstance(train, bool) else None
+    return f"EMNIST {name}" if isinstance(name, str) else "EMNIST", split, f"train={train}" if split else ""
 
 
 def _class_order(call: Call) -> str | None:
@@ -189,11 +199,13 @@ def make_subset(machine: Machine, call: Call) -> Any:
     size: Any = len(indices.items) if isinstance(indices, List) and indices.exact else None
     if isinstance(indices, Range) and isinstance(indices.stop, int) and isinstance(indices.start, int):
         size = indices.stop - indices.start
-    return _part_of(machine, parent, size) if parent else Unknown()
+    chosen = isinstance(indices, Unknown) or (isinstance(indices, List) and not indices.exact)
+    return _part_of(machine, parent, size, chosen=chosen) if parent else Unknown()
 
 
-def _part_of(machine: Machine, parent: Dataset, size: Any = None) -> Dataset:
-    samples = parent.samples
+def _part_of(machine: Machine, parent: Dataset, size: Any = None, *, chosen: bool = False) -> Dataset:
+    """`chosen`: perhaps by class, so that nobody knows of how many classes the part is."""
+    samples = parent.samples.replace(classes=None) if chosen else parent.samples
     evidence = PART if samples.split == "train" else samples.evidence
     size = int(size) if isinstance(size, int) and size > 1 else None
     return new_dataset(machine, samples.replace(evidence=evidence, size=size))
@@ -256,6 +268,9 @@ def set_attribute_of_dataset(machine: Machine, dataset: Dataset, name: str, valu
     if name == "transform":
         seen = value.augmentation if isinstance(value, Transform) else ()
         machine.heap.write(dataset.fields, "samples", dataset.samples.replace(augmentation=seen))
+    elif name in ("data", "targets", "labels", "samples", "imgs"):
+        changed = dataset.samples.sources | {machine.new_number()}  # not the published data set any more
+        machine.heap.write(dataset.fields, "samples", dataset.samples.replace(size=None, classes=None, sources=changed))
     else:
         machine.heap.write(dataset.fields, name, value)
 
@@ -317,6 +332,8 @@ def make_loader(machine: Machine, call: Call) -> Loader:
     shuffle = call.argument(2, "shuffle", False)
     drop_last = call.argument(-1, "drop_last", False)
     known = not call.open
+    if dataset is not None and dataset.instance is not None and _streams(dataset.instance):
+        shuffle = None
     loader = Loader(
         machine.new_number(),
         {"samples": samples, "dataset": given, "batch_size": batch_size},
@@ -334,6 +351,11 @@ def make_loader(machine: Machine, call: Call) -> Loader:
         drop_last=drop_last if isinstance(drop_last, bool) and known else None,
     )
     return loader
+
+
+def _streams(instance: Instance) -> bool:
+    """An iterable data set gives its samples in the order of its own; a loader cannot shuffle them."""
+    return instance.cls is not None and instance.cls.find("__getitem__") is MISSING
 
 
 def attribute_of_loader(machine: Machine, loader: Loader, name: str) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, Samples
 from tinyguard.finding import Finding, Severity
+from tinyguard.pattern import pattern
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import CLASSIFICATION, is_trial, loader_of, published, size_of
@@ -13,6 +14,7 @@ from tinyguard.training import CLASSIFICATION, is_trial, loader_of, published, s
 MAX_FULL = 4  # batches an epoch; so few are nearly the whole set each, and their order matters little
 SURELY_PART = 64  # samples; so small a batch is hardly the whole of a set whose size is not known
 PICTURES = frozenset({"ImageFolder", "DatasetFolder", "EMNIST"})  # folders are sorted by class: one class a batch
+_SEQUENCE = pattern(r"(?i)seq|time|series|text|char|token|corpus|stream|window|video|frame|audio|lm(?![a-z])")
 
 _START = """
 # %%
@@ -114,6 +116,24 @@ for epoch in range(20):
         nn.functional.mse_loss(model(images), images.flatten(1)).backward()
         optimizer.step()
 """,
+        # a data set of one's own
+        _START
+        + """
+# %%
+class Points(torch.utils.data.Dataset):
+    def __init__(self, split):
+        self.values = torch.randn(96, 8)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return self.values[index], index % 3
+
+# %%
+train_loader = DataLoader(Points("train"), batch_size=8)  # TNY205
+train(nn.Linear(8, 3), train_loader)
+""",
     )
     good = (
         bad[0].replace("batch_size=8)  # TNY205", "batch_size=8, shuffle=True)"),
@@ -192,7 +212,9 @@ with torch.no_grad():
         if built is None or built.facts or built.shuffle is not False or built.sampler:
             return
         backward = next((ran for ran in reversed(story.all(BackwardRan)) if ran.loader == event.loader), None)
-        if backward is None or not _order_matters(built, backward) or is_trial(*story.names(built.loader)):
+        if backward is None or is_trial(*story.names(built.loader)):
+            return
+        if not _order_matters(built, event.samples, backward):
             return
         name = story.name(built.loader, "this loader")
         yield self.finding(
@@ -206,13 +228,14 @@ with torch.no_grad():
         )
 
 
-def _order_matters(built: LoaderBuilt, backward: BackwardRan) -> bool:
+def _order_matters(built: LoaderBuilt, samples: Samples, backward: BackwardRan) -> bool:
     """Independent samples in more than a few batches, of a kind that is known not to be a sequence."""
-    samples, public = built.samples, published(built.samples)
+    public = published(samples)
     if samples.split != "train":
         return False
     pictures = samples.kind in PICTURES or (public is not None and public.pixels is not None)
-    if not pictures and (samples.kind != "TensorDataset" or backward.criterion not in CLASSIFICATION):
+    sequence = not samples.kind or _SEQUENCE.search(samples.kind)
+    if not pictures and (sequence or backward.criterion not in CLASSIFICATION):
         return False
     size = size_of(samples, built.dataset)
     if built.batch_size is None:
