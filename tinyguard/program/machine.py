@@ -147,7 +147,8 @@ class Machine:
         self.facts: dict[Any, bool] = {}
         self._facts: frozenset[Any] | None = frozenset()
         self.stack: list[Frame] = []
-        self.modes: dict[str, Any] = {"grad": True}
+        self.modes: dict[str, Any] = Names(grad=True)
+        self.asked_mode = False  # somebody asked a module whether it is training
         self.frozen: dict[int, Any] = Parts(seen=True)  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way

@@ -8,7 +8,7 @@ from tinyguard.events import Activation, Parameters
 from tinyguard.finding import Place
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import Machine
-from tinyguard.program.values import Dict, Graph, Instance, Leaves, List, Tensor, Tuple, Unknown
+from tinyguard.program.values import Dict, Instance, Leaves, List, Tensor, Tuple, Unknown
 
 
 def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
@@ -114,7 +114,3 @@ def passed(machine: Machine, tensor: Any) -> Any:
     if machine.modes["grad"] is False and tensor.grad:
         return detached(tensor)
     return tensor
-
-
-def fresh_graph(tensor: Tensor) -> Tensor:
-    return tensor.with_(graphs=(Graph(),)) if tensor.grad else tensor

@@ -11,7 +11,7 @@ from tinyguard.program.expressions import bound, collected
 from tinyguard.program.heap import merged
 from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, ITEM, MAKERS, SET_ATTRIBUTE, Call, Machine
-from tinyguard.program.tensors import activated, combined_tensors, fresh_graph, passed, thawed
+from tinyguard.program.tensors import activated, combined_tensors, detached, passed, thawed
 from tinyguard.program.torch_layers import CONTAINERS, layer_named, opaque
 from tinyguard.program.values import (
     CONSTANT,
@@ -20,6 +20,7 @@ from tinyguard.program.values import (
     Class,
     Dict,
     Function,
+    Graph,
     Iteration,
     Layer,
     Leaves,
@@ -241,24 +242,19 @@ def _outermost_forward(machine: Machine, model: Model, call: Call) -> Any:
         call.frame,
         open=call.open,
     )
-    key = _cache_key(machine, model, bare)
-    result = machine.caches.get(key) if key is not None else None
-    if result is None:
-        events, outside = len(machine.events), machine.heap.outside
-        machine.forwards.append(model)
-        try:
-            result = _forward(machine, model, bare)
-        finally:
-            machine.forwards.pop()
-        if key is not None and len(machine.events) == events and machine.heap.outside == outside:
-            machine.caches[key] = result
+    result = _remembered(machine, model, bare)
     use = use_of(machine, model, result.width if isinstance(result, Tensor) else None)
     for entry in machine.passes:
         if entry.loader in inputs.loaders and use not in entry.forwards:
             entry.forwards.append(use)
-    graph = fresh_graph(Tensor(grad=True)).graphs if machine.modes["grad"] is not False else ()
+    off = machine.modes["grad"] is False
+    graph = () if off else (Graph(),)
 
     def attach(value: Any) -> Any:
+        if isinstance(value, Tensor) and off:
+            return detached(value).with_(
+                models=merged((use,), inputs.models), loaders=merged(inputs.loaders, value.loaders)
+            )
         if isinstance(value, Tensor):
             grad = value.grad or inputs.grad
             return value.with_(
@@ -283,6 +279,39 @@ def _outermost_forward(machine: Machine, model: Model, call: Call) -> Any:
     return attach(result)
 
 
+BY_MODE = object()  # in the place of a remembered result: the forward asks for `self.training`
+
+
+def _remembered(machine: Machine, model: Model, call: Call) -> Any:
+    """The result of a forward on inputs without a history, with gradients: of an earlier call when it must be the same.
+
+    It must where nothing of the model has changed since, and the forward wrote to nothing but its own names.
+    """
+    key = _cache_key(machine, model, call)
+    training = model.fields.get("training")
+    if key is not None:
+        result = machine.caches.get(key)
+        if result is BY_MODE:
+            result = machine.caches.get((*key, training is True, training is False))
+        if result is not None:
+            return result
+    events, outside, grad = len(machine.events), machine.heap.outside, machine.modes["grad"]
+    machine.asked_mode = False
+    machine.modes["grad"] = True
+    machine.forwards.append(model)
+    try:
+        result = _forward(machine, model, call)
+    finally:
+        machine.forwards.pop()
+        machine.modes["grad"] = grad
+    if key is not None and len(machine.events) == events and machine.heap.outside == outside:
+        if machine.asked_mode:
+            machine.caches[key] = BY_MODE
+            key = (*key, training is True, training is False)
+        machine.caches[key] = result
+    return result
+
+
 def _bare(value: Any) -> Any:
     """An argument without its history."""
     if isinstance(value, Tensor):
@@ -299,10 +328,7 @@ def _cache_key(machine: Machine, model: Model, call: Call) -> Any:
         if shape is MISSING:
             return None
         shapes.append(shape)
-    grad = machine.modes["grad"] if isinstance(machine.modes["grad"], bool) else None
-    training = model.fields.get("training")
-    training = training if isinstance(training, bool) else None
-    return ("forward", model.number, machine.heap.structure, training, grad, *shapes)
+    return ("forward", model.number, machine.heap.structure, *shapes)
 
 
 def _shape(value: Any) -> Any:
@@ -444,6 +470,8 @@ METHODS = frozenset(
 
 def attribute_of_model(machine: Machine, model: Model, name: str) -> Any:
     if name in model.fields:
+        if name == "training":
+            machine.asked_mode = True
         return model.fields[name]
     if model.cls is not None:
         found = model.cls.find(name)
