@@ -222,7 +222,14 @@ def joined_tensors(one: Tensor, other: Tensor) -> Tensor:
 
 
 def merged(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
-    return one if one == other else (*one, *(item for item in other if item not in one))
+    """Both, each object once; what is merged (loaders, graphs, uses of models) is compared by identity."""
+    if not other or one is other:
+        return one
+    if not one:
+        return other
+    known = {id(item) for item in one}
+    new = [item for item in other if id(item) not in known]
+    return (*one, *new) if new else one
 
 
 def _joined_samples(one: Samples, other: Samples) -> Samples:

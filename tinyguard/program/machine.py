@@ -29,7 +29,8 @@ from tinyguard.program.values import (
     Unknown,
 )
 
-STEP_BUDGET = 200_000  # statements and calls; the largest of 279 real notebooks needs about 70,000
+STEP_BUDGET = 200_000  # statements and calls; the largest of 279 real notebooks needs about 20,000
+STEPS_A_CELL = 100  # added for each cell, so that a long notebook is followed to its end
 DEPTH_LIMIT = 40  # calls within calls
 RECURSION_LIMIT = 2  # activations of one function
 

@@ -141,11 +141,12 @@ def announce(machine: Machine, model: Model) -> None:
 class _Anatomy:
     """What a model consists of, until an attribute of some model changes."""
 
-    __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained")
+    __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained", "uses")
     parameters: Parameters
 
     def __init__(self, model: Model) -> None:
         self.parts = descendants(model)
+        self.uses: dict[Any, ModelUse] = {}
         leaves: set[int] = set()
         certain = True  # every parameter was seen
         self.incomplete = self.mode_matters = False
@@ -205,16 +206,22 @@ def _mode_matters(body: _Anatomy) -> bool | None:
 
 def use_of(machine: Machine, model: Model, outputs: Any) -> ModelUse:
     training = model.fields.get("training")
+    training = training if isinstance(training, bool) else None
+    outputs = outputs if isinstance(outputs, int) else None
+    grad = machine.modes["grad"] is not False
     body = anatomy(machine, model)
-    return ModelUse(
-        model=model.number,
-        training=training if isinstance(training, bool) else None,
-        mode_matters=_mode_matters(body),
-        parameters=body.parameters,
-        pretrained=body.pretrained,
-        outputs=outputs if isinstance(outputs, int) else None,
-        grad=machine.modes["grad"] is not False,
-    )
+    use: ModelUse | None = body.uses.get((training, outputs, grad))
+    if use is None:
+        use = body.uses[training, outputs, grad] = ModelUse(
+            model=model.number,
+            training=training,
+            mode_matters=_mode_matters(body),
+            parameters=body.parameters,
+            pretrained=body.pretrained,
+            outputs=outputs,
+            grad=grad,
+        )
+    return use
 
 
 # --- calling ----------------------------------------------------------------------------------------------------------

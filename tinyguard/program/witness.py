@@ -14,7 +14,7 @@ from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.pattern import pattern
 from tinyguard.program import builtins, libraries, statements
 from tinyguard.program.executions import recorded_order
-from tinyguard.program.machine import STEP_BUDGET, BudgetSpentError, Frame, GivenConstant, Machine
+from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentError, Frame, GivenConstant, Machine
 from tinyguard.program.modules import Importer, moves_files
 from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
@@ -37,6 +37,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     does not parse is passed over, and so is the rest of one that ran into an error in the recorded order.
     """
     restart_keys()
+    budget += STEPS_A_CELL * len(notebook.cells)
     machine = Machine(budget=budget)
     folder = os.path.dirname(notebook.path) or "."
     importer = Importer(machine, None if notebook.path == "-" else folder)
@@ -50,6 +51,8 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     reason = ""
     for number, index in enumerate(indices, start=1):
         cell = notebook.cells[index]
+        if cell.written_to.endswith(".py"):
+            importer.write(cell.written_to, Source(notebook.path, cell.number), _body_of(cell))
         if cell.tree is None:
             continue
         try:
@@ -91,6 +94,12 @@ def _recover(machine: Machine, frame: Frame) -> None:
     machine.forwards.clear()
     machine.again = 0
     machine.constructing = machine.again = 0
+
+
+def _body_of(cell: Cell) -> str:
+    """What a `%%writefile` cell writes, on the lines of the cell."""
+    head, _, body = cell.source.partition("%%")
+    return "\n" * (head.count("\n") + 1) + body.partition("\n")[2]
 
 
 _ARROW = pattern(r"^-+> ?(\d+)", re.MULTILINE)
