@@ -164,6 +164,11 @@ def overlapping(models: tuple[ModelUse, ...], others: tuple[ModelUse, ...]) -> b
     return any(one.model == two.model or one.parameters.overlaps(two.parameters) for one in models for two in others)
 
 
+def from_scratch(models: tuple[ModelUse, ...]) -> bool:
+    """Whether these models, one at least, certainly start with random weights."""
+    return bool(models) and all(model.pretrained is False for model in models)
+
+
 def loader_of(number: int | None, story: Story) -> LoaderBuilt | None:
     """The construction of this loader; None when nobody saw it."""
     built = story.built(number)

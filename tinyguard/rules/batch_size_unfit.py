@@ -9,7 +9,6 @@ from tinyguard.events import (
     BackwardRan,
     Event,
     LoaderBuilt,
-    ModelUse,
     OptimizerStepped,
     PassEnded,
     Samples,
@@ -18,7 +17,7 @@ from tinyguard.events import (
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASS_NUMBERS, is_trial, loader_of, published, size_of
+from tinyguard.training import CLASS_NUMBERS, from_scratch, is_trial, loader_of, published, size_of
 
 MANY_SAMPLES = 10_000  # samples; on smaller sets small batches are usual
 MIN_BATCH = 8  # samples; below it the gradient of a classifier is mostly noise (4 on CIFAR-10 was called a fault)
@@ -236,7 +235,7 @@ for image, label in DataLoader(train_data, batch_size=1):
         built, backward = loader_of(passed.loader, story), _whole_step(passed, story)
         if built is None or backward is None or backward.loader != passed.loader:
             return
-        if backward.criterion not in CLASS_NUMBERS or not _from_scratch(backward.models):
+        if backward.criterion not in CLASS_NUMBERS or not from_scratch(backward.models):
             return
         size, classes, data = _figures(built)
         smallest = MIN_BATCH_MANY if classes >= MANY_CLASSES else MIN_BATCH
@@ -262,7 +261,7 @@ for image, label in DataLoader(train_data, batch_size=1):
         if size < MANY_SAMPLES or not LARGE <= built.batch_size < size:
             return
         steps = ceil(size / built.batch_size) * epochs
-        if steps >= MIN_STEPS or not plan.optimizers or not _from_scratch(plan.models) or is_trial(*plan.functions):
+        if steps >= MIN_STEPS or not plan.optimizers or not from_scratch(plan.models) or is_trial(*plan.functions):
             return
         yield self.finding(
             f"batches of {built.batch_size:,} make only {steps} steps in the whole training on {data}",
@@ -280,10 +279,6 @@ def _whole_step(passed: PassEnded, story: Story) -> BackwardRan | None:
     step = next((step for step in reversed(story.all(OptimizerStepped)) if step.optimizer in passed.stepped), None)
     passes = story.gradients(step) if step is not None else []
     return passes[0] if len(passes) == 1 else None
-
-
-def _from_scratch(models: tuple[ModelUse, ...]) -> bool:
-    return bool(models) and all(model.pretrained is False for model in models)
 
 
 def _figures(built: LoaderBuilt) -> tuple[int, int, str]:

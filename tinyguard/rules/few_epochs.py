@@ -8,7 +8,16 @@ from tinyguard.events import BackwardRan, Event, ModelBuilt, RunEnded, TrainingP
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASS_NUMBERS, is_trial, loader_of, overlapping, published, size_of, trainings
+from tinyguard.training import (
+    CLASS_NUMBERS,
+    from_scratch,
+    is_trial,
+    loader_of,
+    overlapping,
+    published,
+    size_of,
+    trainings,
+)
 
 MANY_CLASSES = 100  # from so many on, 5 epochs leave a network near chance: TinyImageNet stands at 1-2 % after one
 FEW_FOR_MANY = 5  # epochs; the founding document has 3, wants 50, and tries whether a model learns at all with 5 to 10
@@ -271,7 +280,8 @@ for epoch in range(2):
                 not few
                 or plan.facts
                 or not _short(plan, few)
-                or not _from_scratch(plan)
+                or not plan.optimizers
+                or not from_scratch(plan.models)
                 or not _classifies(plan, learnt)
             ):
                 continue
@@ -310,10 +320,6 @@ def _few(plan: TrainingPlanned, story: Story) -> tuple[int, str]:
 
 def _short(plan: TrainingPlanned, few: int) -> bool:
     return isinstance(plan.epochs.value, int) and plan.epochs.value <= few
-
-
-def _from_scratch(plan: TrainingPlanned) -> bool:
-    return bool(plan.models) and bool(plan.optimizers) and all(model.pretrained is False for model in plan.models)
 
 
 def _classifies(plan: TrainingPlanned, learnt: list[BackwardRan]) -> bool:
