@@ -256,6 +256,27 @@ def test_on_a_terminal_there_are_colours_unless_unwanted(tmp_path: Path, no_colo
     os.close(ours)
 
 
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_no_finding(tmp_path: Path) -> None:
+    notebook(tmp_path / "a.ipynb", "x = 1")
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [*COMMAND, "lint", "a.ipynb"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert run.returncode == 2
+    assert run.stderr == "tinyguard: standard output cannot be written: No space left on device\n"
+
+
+def test_closed_streams_change_no_exit_code(tmp_path: Path) -> None:
+    notebook(tmp_path / "a.ipynb", EVAL_MODE)
+    command = f"'{sys.executable}' -m tinyguard lint"
+    for words, code in (("a.ipynb >&-", 1), ("a.ipynb 2>&-", 1), ("nowhere >&- 2>&-", 2)):
+        assert subprocess.run(f"{command} {words}", shell=True, cwd=tmp_path, capture_output=True).returncode == code
+
+
 # --- the rules -------------------------------------------------------------------------------------------------------
 
 

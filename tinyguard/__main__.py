@@ -12,6 +12,8 @@ def program() -> None:
     gc.set_threshold(100_000)  # no collection before the first notebook; those after it are as cheap as ever
     from tinyguard.cli import main
 
+    # A stream that the caller has closed is None.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     code = main()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

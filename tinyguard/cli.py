@@ -11,6 +11,7 @@ from tinyguard import __version__
 from tinyguard.arguments import Request, parse
 from tinyguard.errors import TinyguardError, UsageError
 
+UNWRITABLE = 2
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as a shell would say it
 
 
@@ -27,9 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"tinyguard: {escaped(str(error))}", file=sys.stderr)
         code = error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it closes it
+    except OSError as error:  # what is read has its own answers: this is standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the rest of it would fail once more
         code = BROKEN_PIPE
+        if not isinstance(error, BrokenPipeError):
+            print(f"tinyguard: standard output cannot be written: {error.strerror}", file=sys.stderr)
+            code = UNWRITABLE
     except KeyboardInterrupt:
         code = INTERRUPTED
     return code
