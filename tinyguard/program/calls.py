@@ -25,6 +25,7 @@ from tinyguard.program.values import (
     Bound,
     Class,
     Dict,
+    Factory,
     Function,
     Generator,
     Instance,
@@ -32,14 +33,16 @@ from tinyguard.program.values import (
     List,
     Method,
     Partial,
+    Tensor,
     Tuple,
     Unknown,
 )
 
 
 def call_function(machine: Machine, function: Function, call: Call) -> Any:
-    active = sum(frame.function is not None and frame.function.node is function.node for frame in _functions(machine))
-    if len(machine.stack) > DEPTH_LIMIT or active >= RECURSION_LIMIT:
+    node = function.node
+    active = machine.active.get(node, 0)
+    if active >= RECURSION_LIMIT or len(machine.stack) > DEPTH_LIMIT:
         return Unknown(graph=True)
     frame = Frame(function.source, parent=function.closure, function=function)
     _bind_arguments(machine, function, call, frame)
@@ -50,21 +53,19 @@ def call_function(machine: Machine, function: Function, call: Call) -> Any:
     if function.no_grad is not None:
         machine.heap.write(machine.modes, "grad", function.no_grad)
     machine.stack.append(frame)
+    machine.active[node] = active + 1
     try:
-        if isinstance(function.node, ast.Lambda):
-            frame.at = function.node.body
-            return machine.evaluate(function.node.body, frame)
-        machine.run(function.node.body, frame)
+        if isinstance(node, ast.Lambda):
+            frame.at = node.body
+            return machine.evaluate(node.body, frame)
+        machine.run(node.body, frame)
     finally:
         machine.stack.pop()
+        machine.active[node] = active
         machine.restore_facts(facts)
         if function.no_grad is not None:
             machine.heap.write(machine.modes, "grad", before)
     return _result(machine, frame)
-
-
-def _functions(machine: Machine) -> list[Frame]:
-    return [frame for frame in machine.stack if isinstance(frame.function, Function)]
 
 
 def _result(machine: Machine, frame: Frame) -> Any:
@@ -78,10 +79,18 @@ def _result(machine: Machine, frame: Frame) -> Any:
 
 def _bind_arguments(machine: Machine, function: Function, call: Call, frame: Frame) -> None:
     node = function.node.args
-    positional = [argument.arg for argument in (*node.posonlyargs, *node.args)]
+    positional: list[str] | None = node.__dict__.get("_positional")
+    if positional is None:
+        positional = [argument.arg for argument in (*node.posonlyargs, *node.args)]
+        node._positional = positional  # type: ignore[attr-defined]
     names = frame.names
-    names.update(function.defaults)
+    if function.defaults:
+        names.update(function.defaults)
     names.update(zip(positional, call.args, strict=False))
+    if not call.frame.source.pretend and isinstance(call.node, ast.Call):
+        machine.note_constants(function.name, positional, call)
+    if not call.kwargs and len(names) == len(positional) and not (node.kwonlyargs or node.vararg or node.kwarg):
+        return
     if node.vararg is not None:
         names[node.vararg.arg] = Tuple(tuple(call.args[len(positional) :]))
     keyword_only = [argument.arg for argument in node.kwonlyargs]
@@ -98,8 +107,6 @@ def _bind_arguments(machine: Machine, function: Function, call: Call, frame: Fra
     for name in (*positional, *keyword_only):
         if name not in names:
             names[name] = Unknown(graph=True)
-    if isinstance(call.node, ast.Call) and not call.frame.source.pretend:
-        machine.note_constants(function.name, positional, call)
 
 
 def call_bound(machine: Machine, bound: Bound, call: Call) -> Any:
@@ -147,6 +154,9 @@ def initialise(machine: Machine, cls: Class, instance: Any, call: Call) -> None:
         names = list(dict.fromkeys(annotated))
         instance.fields.update(zip(names, call.args, strict=False))
         instance.fields.update((name, value) for name, value in call.kwargs.items() if name in names)
+        for name in names:
+            if name not in instance.fields and isinstance(default := cls.find(name), Factory):
+                instance.fields[name] = machine.call(default.function, Call([], {}, call.node, call.frame))
         if isinstance(call.node, ast.Call) and not call.frame.source.pretend:
             machine.note_constants(cls.name, names, call)
         after = cls.find("__post_init__")
@@ -162,6 +172,10 @@ def _fields(cls: Class) -> tuple[str, ...]:
 def call_unknown(machine: Machine, unknown: Unknown, call: Call) -> Any:
     if unknown.graph:
         escape(machine, call, "code that cannot be read")
+    else:
+        for value in call.args:
+            if isinstance(value, Tensor):  # `accuracy.update(output, y)` of a metric of some library
+                machine.note_measure(value.loaders)
     return Unknown(graph=unknown.graph)
 
 

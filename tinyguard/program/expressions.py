@@ -78,7 +78,7 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
     number: Int | None = getattr(node, "_number", None)
     if number is None:
         number = Int(value)
-        number.place = None if frame.source.pretend else place_of(frame.source, node)
+        number.written = (frame.source, node)
         node._number = number  # type: ignore[attr-defined]
     return number
 
@@ -671,6 +671,8 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
             unknown_rest = unknown_rest or not value.exact
         else:
             unknown_rest = True
+            if isinstance(value, Tensor):  # a batch by its keys: `model(**batch)`
+                args.append(value)
     given = Call(args, kwargs, node, frame, open=unknown_rest)
     if method is not None:
         machine.steps += 1

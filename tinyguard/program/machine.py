@@ -148,6 +148,7 @@ class Machine:
         self.facts: dict[Any, bool] = {}
         self._facts: frozenset[Any] | None = frozenset()
         self.stack: list[Frame] = []
+        self.active: dict[ast.AST, int] = {}  # how often each function is under way
         self.modes: dict[str, Any] = Names(grad=True)
         self.asked_mode = False  # somebody asked a module whether it is training
         self.frozen: dict[int, Any] = Parts(seen=True)  # parameter leaves whose requires_grad was set
@@ -299,7 +300,7 @@ class Machine:
     def note_constants(self, function: str, positional: list[str], call: Call) -> None:
         """Remember the numbers that a call gives literally: a configuration may say something else."""
         node = call.node
-        if not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call) or not _gives_numbers(node):
             return
         shift = len(call.args) - len(node.args)  # a bound method's first argument is not written
         if shift not in (0, 1):
@@ -319,6 +320,16 @@ class Machine:
                 return seen
             seen = seen.parent
         return None
+
+
+def _gives_numbers(node: ast.Call) -> bool:
+    """Some argument is a literal number."""
+    known: bool | None = node.__dict__.get("_gives_numbers")
+    if known is None:
+        values = [*node.args, *(keyword.value for keyword in node.keywords)]
+        known = any(isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) for value in values)
+        node._gives_numbers = known  # type: ignore[attr-defined]
+    return known
 
 
 def place_of(source: Source, node: ast.AST) -> Place:

@@ -13,7 +13,15 @@ from tinyguard.program.values import Dict, Instance, Leaves, List, Tensor, Tuple
 
 def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
     """The result of an operation on these: everything that is behind one of them is behind it."""
-    parts: list[Tensor] = list(_tensors_in(machine, operands))
+    parts: list[Tensor] = []
+    for operand in operands:
+        kind = type(operand)
+        if kind is Tensor:
+            parts.append(operand)
+        elif kind in _CARRIERS:
+            parts.extend(_tensors_in(machine, (operand,)))
+    if len(parts) > 1:  # those that carry nothing add nothing
+        parts = [part for part in parts if part.models or part.grad or part.loaders or not part.complete] or parts[:1]
     if not parts:
         return Tensor()
     first = parts[0]
@@ -43,6 +51,9 @@ def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
         grad=grad,
         graphs=graphs,
     )
+
+
+_CARRIERS = frozenset({Leaves, Tuple, List, Dict, Instance, Unknown})
 
 
 def _tensors_in(machine: Machine, values: Any) -> Any:

@@ -73,7 +73,15 @@ class Unknown(Value):
 class Int(int):
     """A whole number that knows where it is written. Arithmetic gives plain numbers again."""
 
-    place: Place | None = None
+    written: tuple[Source, ast.Constant] | None = None
+
+    @property
+    def place(self) -> Place | None:
+        if self.written is None or self.written[0].pretend:
+            return None
+        source, node = self.written
+        line, end = node.lineno, node.end_col_offset
+        return Place(source.path, source.cell, line, node.col_offset + 1, node.end_lineno, end + 1 if end else None)
 
 
 def restart_keys() -> None:
@@ -276,6 +284,15 @@ class Partial(Value):
         self.function = function
         self.args = args
         self.kwargs = kwargs
+
+
+class Factory(Value):
+    """field(default_factory=...): made anew for each object."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
 
 
 class Generator(Value):

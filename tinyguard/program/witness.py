@@ -88,6 +88,7 @@ def _run_cell(machine: Machine, frame: Frame, cell: Cell, number: int, *, cut: b
 def _recover(machine: Machine, frame: Frame) -> None:
     """Back to the level of cells after an abandoned one."""
     machine.stack[:] = [frame]
+    machine.active.clear()
     machine.restore_facts({})
     machine.passes.clear()
     machine.plans.clear()
