@@ -17,7 +17,7 @@ from tinyguard.program.expressions import (
     note_kept,
     truth,
 )
-from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, METHODS, Call, Machine, place_of
+from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, MAKERS, METHODS, Call, Machine, place_of
 from tinyguard.program.tensors import combined_tensors
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
 from tinyguard.program.torch_data import draw
@@ -42,6 +42,7 @@ from tinyguard.program.values import (
     Method,
     Model,
     Object,
+    Optimizer,
     Range,
     Super,
     Tensor,
@@ -75,6 +76,15 @@ def data(machine: Machine, call: Call) -> Any:
 @_builtin("eval", "globals", "locals")
 def anything(machine: Machine, call: Call) -> Any:
     return Unknown(graph=True)
+
+
+@_builtin("arguments_of_caller")
+def arguments_of_caller(machine: Machine, call: Call) -> Any:
+    """For pretend modules: the names in the user's function that called one, without its `self`."""
+    for frame in reversed(machine.stack):
+        if isinstance(frame.function, Function) and not frame.source.pretend:
+            return Dict(machine.new_number(), {name: value for name, value in frame.names.items() if name != "self"})
+    return Dict(machine.new_number())
 
 
 @_builtin("vars")
@@ -251,20 +261,54 @@ def dict_(machine: Machine, call: Call) -> Any:
 @_builtin("isinstance")
 def isinstance_(machine: Machine, call: Call) -> Any:
     value, kind = call.argument(0), call.argument(1)
-    names = {item.name for item in (kind.items if isinstance(kind, Tuple) else (kind,)) if isinstance(item, Known)}
-    for known, python in (("tuple", Tuple), ("list", List), ("dict", Dict), ("Tensor", Tensor)):
-        if isinstance(value, python) and known in names:
+    kinds = kind.items if isinstance(kind, Tuple) else (kind,)
+    answers = [_is_a(value, one) for one in kinds]
+    if True in answers:
+        return True
+    if None not in answers:
+        return False
+    return Unknown(("isinstance", condition_of(value), *(condition_of(one) for one in kinds)))
+
+
+def _is_a(value: Any, kind: Any) -> bool | None:
+    """Whether it is an object of this class; None: cannot be known."""
+    if isinstance(value, (Unknown, Leaves)) or not isinstance(kind, (Class, Known)):
+        return None
+    if isinstance(kind, Class) or isinstance(value, Instance) or getattr(value, "cls", None) is not None:
+        cls = getattr(value, "cls", None)
+        if cls is None:
+            return None if isinstance(value, (Instance, Known)) else False
+        lineage = list(cls.lineage())
+        if any(base is kind or (isinstance(base, Known) and base.name == kind.name) for base in lineage):
             return True
-        if names == {known} and isinstance(value, (Tuple, List, Dict, Tensor, *CONSTANT)):
-            return isinstance(value, python)
-    for known, types in (("str", str), ("int", int), ("float", float), ("bool", bool)):
-        if isinstance(value, CONSTANT) and names == {known}:
-            return isinstance(value, types)
-    if isinstance(kind, Class) and isinstance(value, (Instance, Model)) and value.cls is not None:
-        return kind in list(value.cls.lineage())
-    if isinstance(value, Model) and value.layer is not None and names and not value.layer.opaque:
-        return None if "Module" in names else value.kind in names
-    return Unknown(("isinstance", condition_of(value), tuple(sorted(names))))
+        foreign = any(
+            isinstance(base, Unknown) or (isinstance(base, Known) and base.path not in MAKERS) for base in lineage
+        )
+        return None if foreign else isinstance(value, Model) and kind.name == "Module"
+    if isinstance(value, Model):
+        if kind.name == "Module":
+            return True
+        whole = value.layer is None or value.layer.opaque or "either" in value.fields
+        return None if whole and kind.path.startswith(("torch.", "torchvision.")) else value.kind == kind.name
+    if isinstance(value, Optimizer) and kind.path.startswith("torch.optim"):
+        return kind.name in ("Optimizer", value.kind)
+    native = _NATIVE.get(kind.name)
+    return None if native is None else isinstance(value, native)
+
+
+_NATIVE: dict[str, Any] = {
+    "tuple": Tuple,
+    "list": List,
+    "dict": Dict,
+    "Tensor": Tensor,
+    "DataLoader": Loader,
+    "Optimizer": Optimizer,
+    "type": (Class, Known),
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+}
 
 
 @_builtin("getattr")
@@ -340,7 +384,16 @@ def arithmetic(machine: Machine, call: Call) -> Any:
             return max(values) if call.path == "builtins.max" else min(values)
         if call.path == "builtins.sum":
             return sum(values)
+        if call.path in ("builtins.abs", "builtins.round"):
+            return abs(values[0]) if call.path == "builtins.abs" else _rounded(values)
     return Unknown()
+
+
+def _rounded(values: list[Any]) -> Any:
+    try:
+        return round(values[0], *values[1:2])
+    except (TypeError, ValueError, OverflowError):
+        return Unknown()
 
 
 @_builtin("int", "float", "str", "bool")
@@ -402,9 +455,10 @@ def call_method_of_list(machine: Machine, owner: List, name: str, call: Call) ->
     match name:
         case "append" | "add":
             value = call.argument(0)
-            if isinstance(value, Tensor):
+            node = call.node
+            if isinstance(value, Tensor) and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 for kept in owner.items[-1:]:
-                    note_kept(machine, kept, value, _receiver(call), name)
+                    note_kept(machine, kept, value, node.func.value, name)
             write(owner.fields, "items", (*owner.items, value))
         case "extend" | "update":
             items, exact = collected(machine, call.argument(0), call.frame)
@@ -437,14 +491,6 @@ def call_method_of_list(machine: Machine, owner: List, name: str, call: Call) ->
         case "sort" | "remove" | "discard":
             write(owner.fields, "exact", False)
     return None
-
-
-def _receiver(call: Call) -> str:
-    """What a method is called on, as the user wrote it."""
-    node = call.node
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return ast.unparse(node.func.value)
-    return "it"
 
 
 def call_method_of_tuple(machine: Machine, owner: Tuple, name: str, call: Call) -> Any:

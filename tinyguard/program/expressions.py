@@ -359,18 +359,18 @@ def binary(machine: Machine, node: ast.BinOp, frame: Frame) -> Any:
     left = EVALUATE[type(node.left)](machine, node.left, frame)
     right = EVALUATE[type(node.right)](machine, node.right, frame)
     if isinstance(node.op, ast.Add) and isinstance(left, Tensor) and isinstance(right, Tensor):
-        note_kept(machine, left, right, ast.unparse(node.left), "+")
+        note_kept(machine, left, right, node.left, "+")
     return combined(machine, left, type(node.op), right)
 
 
-def note_kept(machine: Machine, kept: Any, value: Any, name: str, how: str) -> None:
+def note_kept(machine: Machine, kept: Any, value: Any, keeper: ast.expr, how: str) -> None:
     """Write GraphKept when a loss is added to one of an earlier step, whose backward has run."""
     if not (isinstance(kept, Tensor) and isinstance(value, Tensor) and value.grad and kept.grad):
         return
     if not (value.loss or id(value) in machine.differentiated) or not (kept.loss or id(kept) in machine.differentiated):
         return
     if any(graph.used for graph in kept.graphs) and not all(graph in kept.graphs for graph in value.graphs):
-        machine.emit(GraphKept, name=name, how=how)
+        machine.emit(GraphKept, name=ast.unparse(keeper), how=how)
 
 
 def combined(machine: Machine, left: Any, operation: type[ast.operator], right: Any) -> Any:

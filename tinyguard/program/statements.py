@@ -89,7 +89,7 @@ def augmented(machine: Machine, node: ast.AugAssign, frame: Frame) -> Signal:
         machine.heap.write(old.fields, "exact", old.exact and exact)
         return None
     if isinstance(node.op, ast.Add):
-        note_kept(machine, old, value, ast.unparse(node.target), "+=")
+        note_kept(machine, old, value, node.target, "+=")
     result = combined(machine, old, type(node.op), value)
     assign(machine, node.target, result, frame)
     return None
@@ -392,7 +392,11 @@ def import_from(machine: Machine, node: ast.ImportFrom, frame: Frame) -> Signal:
                 for name in STAR_NAMES.get(module.path, ()):
                     bind(machine, name, Known(f"{module.path}.{name}"), frame)
             continue
-        bind(machine, alias.asname or alias.name, machine.attribute(module, alias.name), frame)
+        if isinstance(module, Known):  # a module of a library may be a pretend one
+            value = machine.import_module(f"{module.path}.{alias.name}", frame)
+        else:
+            value = machine.attribute(module, alias.name)
+        bind(machine, alias.asname or alias.name, value, frame)
     return None
 
 

@@ -349,7 +349,11 @@ def call_method_of_leaves(machine: Machine, leaves: Leaves, name: str, call: Cal
 def _of_gradient(call: Call) -> bool:
     """`p.grad.zero_()`, `p.grad.data.zero_()`, not `p.data.zero_()`."""
     node = call.node
-    return isinstance(node, ast.Call) and ".grad" in ast.unparse(node.func)
+    while isinstance(node, (ast.Call, ast.Attribute)):
+        if isinstance(node, ast.Attribute) and node.attr == "grad":
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return False
 
 
 # --- functions of torch and torch.nn.functional -----------------------------------------------------------------------
