@@ -37,10 +37,12 @@ from tinyguard.program.values import (
     Context,
     Dataset,
     Dict,
+    Factory,
     Instance,
     Iteration,
     Known,
     List,
+    Method,
     Model,
     Optimizer,
     Partial,
@@ -333,7 +335,22 @@ def opaque_model(machine: Machine, call: Call) -> Any:
 
 
 def timm_handler(path: str) -> Handler:
-    return opaque_model if path.endswith("create_model") else data
+    name = path.rpartition(".")[2]
+    if name in ("create_optimizer", "create_optimizer_v2"):
+        return timm_optimizer
+    return opaque_model if name == "create_model" else data
+
+
+def timm_optimizer(machine: Machine, call: Call) -> Any:
+    """create_optimizer(args, model), create_optimizer_v2(model, opt=..., lr=...)"""
+    model = next((value for value in call.values() if isinstance(value, Model)), None)
+    if model is None:
+        return Unknown(graph=True)
+    kind, lr = call.argument(1, "opt"), call.argument(2, "lr")
+    given = Call(
+        [machine.call(Method(model, "parameters"), Call([], {}, call.node, call.frame)), lr], {}, call.node, call.frame
+    )
+    return make_optimizer(machine, given, kind if isinstance(kind, str) else "unknown")
 
 
 def transformers_handler(path: str) -> Handler:
@@ -529,6 +546,22 @@ def namespace(machine: Machine, call: Call) -> Any:
     return instance
 
 
+@known("dataclasses.dataclass")
+def dataclass(machine: Machine, call: Call) -> Any:
+    """The decorator, bare or with options."""
+    if not call.args or not isinstance(call.args[0], Class):
+        return Known(call.path)
+    call.args[0].dataclass = True
+    return call.args[0]
+
+
+@known("dataclasses.field")
+def dataclass_field(machine: Machine, call: Call) -> Any:
+    if "default_factory" in call.kwargs:
+        return Factory(call.kwargs["default_factory"])
+    return call.kwargs.get("default", Unknown(graph=True))
+
+
 @known("os.path.join", "posixpath.join")
 def path_join(machine: Machine, call: Call) -> Any:
     parts = [value if isinstance(value, str) else "*" for value in call.args]
@@ -595,6 +628,7 @@ _STAR: dict[str, Sequence[str]] = {
         "tanh",
     ],
     "tqdm": ("tqdm", "trange"),
+    "dataclasses": ("dataclass", "field", "asdict", "astuple", "replace"),
     "math": ["sqrt", "exp", "log", "pi", "floor", "ceil", "sin", "cos"],
 }
 STAR_NAMES.update(_STAR)

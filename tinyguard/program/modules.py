@@ -12,15 +12,29 @@ from tinyguard.program.values import Known, ModuleValue, Source, Unknown
 LIBRARY = os.path.join(os.path.dirname(__file__), "library")
 # Packages whose control flow is written down as a pretend module in `library/`, and how they are imported.
 PRETEND = {
-    "pytorch_lightning": "lightning",
-    "lightning.pytorch": "lightning",
-    "lightning": "lightning",
-    "pytorch_lightning.core.lightning": "lightning",
-    "torch_amp": "torch_amp",
     "accelerate": "accelerate",
+    "accelerate.utils": "accelerate",
+    "argparse": "argparse",
+    "d2l.torch": "d2l",
+    "fastai.basics": "fastai",
+    "fastai.collab": "fastai",
+    "fastai.data.all": "fastai",
+    "fastai.learner": "fastai",
+    "fastai.tabular.all": "fastai",
+    "fastai.text.all": "fastai",
+    "fastai.vision.all": "fastai",
+    "fastai.vision.learner": "fastai",
+    "fastbook": "fastai",
+    "ignite.engine": "ignite",
+    "lightning": "lightning",
+    "lightning.pytorch": "lightning",
+    "pytorch_lightning": "lightning",
+    "pytorch_lightning.core.lightning": "lightning",
+    "skorch": "skorch",
+    "torch_amp": "torch_amp",
     "torchtext.data": "torchtext",
     "torchtext.legacy.data": "torchtext",
-    "ignite.engine": "ignite",
+    "transformers": "transformers",
 }
 _parsed: dict[str, tuple[int, str, ast.Module]] = {}  # by path, with the time of the last change
 
@@ -34,42 +48,56 @@ class Importer:
         self._listed: dict[str, frozenset[str]] = {}
         self.moves_files = False  # one of the modules does
         self.folders: list[str] = [] if folder is None else [folder]
+        self._written: dict[str, tuple[Source, str]] = {}  # by path: cells that make a file
 
     def __call__(self, name: str, frame: Frame) -> Any:
         """The module of this dotted name, as seen from the importing code."""
         # sys.path is not followed further than its folders: no installed package is ever read.
-        home = os.path.dirname(frame.source.path) if not frame.source.pretend else ""
+        home = os.path.dirname(str(frame.module.names.get("__file__", frame.source.path)))
         relative = len(name) - len(name.lstrip("."))
         bare = name.lstrip(".")
         key = (f"{home}:" if relative else "") + name
         if key not in self._modules:
-            self._modules[key] = Unknown(graph=True)  # what a circular import sees
-            if relative:
-                self._modules[key] = self._relative(bare, home, relative)
-            else:
-                self._modules[key] = self._absolute(bare)
+            self._modules[key] = Unknown(graph=True)
+            self._modules[key] = (
+                self._relative(bare, home, relative, frame) if relative else self._absolute(bare, frame)
+            )
         return self._modules[key]
+
+    def write(self, path: str, source: Source, text: str) -> None:
+        """A cell makes this file of its text: `%%writefile`."""
+        self._written[os.path.normpath(os.path.join(*self.folders[:1], path))] = source, text
+        self._listed.clear()
 
     def add(self, folder: str) -> None:
         """Import from this folder, too; a relative one is taken from the notebook's."""
         if self.folders:
             self.folders.append(os.path.normpath(os.path.join(self.folders[0], folder)))
 
-    def _relative(self, name: str, home: str, level: int) -> Any:
+    def _relative(self, name: str, home: str, level: int, frame: Frame) -> Any:
+        """A module of a package, by the name that others import it under, so that it is run once."""
         folder = os.path.normpath(os.path.join(home or ".", *[".."] * (level - 1)))
-        found = self._file(folder, name) if name else self._package(folder)
-        return self._run(found, name or os.path.basename(folder)) if found else Unknown(graph=True)
+        for root in sorted(self.folders or [""], key=len, reverse=True):
+            inside = os.path.relpath(folder, root or ".")
+            if not inside.startswith(".."):
+                package = "" if inside == "." else inside.replace(os.sep, ".")
+                dotted = ".".join(part for part in (package, name) if part)
+                return self(dotted, frame) if dotted else ModuleValue(self._machine.new_number(), "", {})
+        found = self._file(folder, name) if name else None
+        return self._run(found, name) if found else Unknown(graph=True)
 
-    def _absolute(self, name: str) -> Any:
-        top = name.partition(".")[0]
-        for folder in self.folders:
+    def _absolute(self, name: str, frame: Frame) -> Any:
+        top, _, below = name.partition(".")
+        for folder in self.folders or [""]:
             names = self._names(folder)
             if top not in names and f"{top}.py" not in names:
                 continue
             found = self._file(folder, name)
             if found is not None:
+                if below:  # the package runs before its module
+                    self(name.rpartition(".")[0], frame)
                 return self._run(found, name)
-            if os.path.isdir(os.path.join(folder, top)) and top not in _INSTALLED:
+            if top in names and top not in _INSTALLED and self._is_folder(os.path.join(folder, top)):
                 return ModuleValue(self._machine.new_number(), name, {})  # a folder without __init__.py
         pretend = PRETEND.get(name)
         if pretend is not None:
@@ -77,35 +105,44 @@ class Importer:
         return Known(name)
 
     def _names(self, folder: str) -> frozenset[str]:
-        """What lies in a folder."""
+        """What lies in a folder, or is written there."""
         if folder not in self._listed:
+            inside = os.path.join(os.path.normpath(folder), "") if folder not in ("", ".") else ""
+            written = [path[len(inside) :].partition(os.sep)[0] for path in self._written if path.startswith(inside)]
             try:
-                self._listed[folder] = frozenset(os.listdir(folder))
+                self._listed[folder] = frozenset([*os.listdir(folder), *written] if folder else written)
             except OSError:
-                self._listed[folder] = frozenset()
+                self._listed[folder] = frozenset(written)
         return self._listed[folder]
 
     def _file(self, folder: str, name: str) -> str | None:
         """The file that defines a module of this name below a folder."""
         stem = os.path.join(folder, *name.split("."))
         for candidate in (f"{stem}.py", os.path.join(stem, "__init__.py")):
-            if os.path.isfile(candidate):
+            if (self._written and os.path.normpath(candidate) in self._written) or (
+                folder and os.path.isfile(candidate)
+            ):
                 return candidate
         return None
 
-    def _package(self, folder: str) -> str | None:
-        candidate = os.path.join(folder, "__init__.py")
-        return candidate if os.path.isfile(candidate) else None
+    def _is_folder(self, path: str) -> bool:
+        inside = os.path.join(os.path.normpath(path), "")
+        return os.path.isdir(path) or any(name.startswith(inside) for name in self._written)
 
     def _run(self, path: str, name: str, *, pretend: bool = False) -> Any:
         machine = self._machine
-        text, tree = parsed_file(path)
+        source = Source(path, pretend=pretend)
+        if self._written and (written := self._written.get(os.path.normpath(path))) is not None:
+            source, text = written
+            tree = parsed_text(text)
+        else:
+            text, tree = parsed_file(path)
         if tree is None:
             return Unknown(graph=True)
         if not pretend and moves_files(text):
             self.moves_files = True
-        frame = Frame(Source(path, pretend=pretend))
-        frame.names["__name__"] = name
+        frame = Frame(source)
+        frame.names.update(__name__=name, __file__=path)
         module = ModuleValue(machine.new_number(), name, frame.names)
         self._modules[name] = module
         machine.stack.append(frame)
@@ -127,6 +164,13 @@ def parsed_file(path: str) -> tuple[str, ast.Module | None]:
         return _parsed[path][1:]
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return "", None
+
+
+def parsed_text(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 _INSTALLED = frozenset({"torch", "torchvision", "numpy", "pandas", "matplotlib", "sklearn", "tqdm", "transformers"})
