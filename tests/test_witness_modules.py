@@ -104,6 +104,26 @@ def test_a_module_in_the_folder_above_is_found(tmp_path: os.PathLike[str]) -> No
         assert watch_notebook(read(os.path.join(folder, "n.py"), source.encode())).numbers == [5]
 
 
+def test_a_folder_of_another_machine_is_found_by_its_last_parts() -> None:
+    seen = beside(
+        "import sys\nsys.path.append('/content/drive/My Drive/project/src')\nimport a", src_a=f"{SEED}number(5)"
+    )
+    assert seen.numbers == [5]
+
+
+def test_a_module_at_the_root_of_the_repository_is_found(tmp_path: os.PathLike[str]) -> None:
+    folder = os.path.join(tmp_path, "repository", "notebooks", "first")
+    os.makedirs(folder)
+    for place in (os.path.join(tmp_path, "outside.py"), os.path.join(tmp_path, "repository", "inside.py")):
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(f"{SEED}number(5)")
+    path = os.path.join(folder, "n.py")
+    assert watch_notebook(read(path, b"import inside")).numbers == []
+    os.mkdir(os.path.join(tmp_path, "repository", ".git"))
+    assert watch_notebook(read(path, b"import inside")).numbers == [5]
+    assert watch_notebook(read(path, b"import outside")).numbers == []
+
+
 @pytest.mark.parametrize("broken", ["def run(:", "\0", "x = '"])
 def test_a_module_that_does_not_parse_is_unknown_code(broken: str) -> None:
     seen = beside("from helpers import build\nbuild()(torch.ones(2)).backward()", helpers=broken)

@@ -6,7 +6,7 @@ import ast
 import os
 from typing import Any
 
-from tinyguard.program.machine import Frame, Machine
+from tinyguard.program.machine import PACKAGES, Frame, Machine
 from tinyguard.program.values import Known, ModuleValue, Source, Unknown
 
 LIBRARY = os.path.join(os.path.dirname(__file__), "library")
@@ -49,6 +49,7 @@ class Importer:
         self.moves_files = False  # one of the modules does
         self.folders: list[str] = [] if folder is None else [folder]
         self._written: dict[str, tuple[Source, str]] = {}  # by path: cells that make a file
+        self._above: list[str] | None = None  # the folders above, once something was looked for there
 
     def __call__(self, name: str, frame: Frame) -> Any:
         """The module of this dotted name, as seen from the importing code."""
@@ -70,9 +71,18 @@ class Importer:
         self._listed.clear()
 
     def add(self, folder: str) -> None:
-        """Import from this folder, too; a relative one is taken from the notebook's."""
-        if self.folders:
-            self.folders.append(os.path.normpath(os.path.join(self.folders[0], folder)))
+        """Import from this folder, too; a relative one is taken from the notebook's.
+
+        One that is not on this machine ("/content/drive/MyDrive/project/src") may be here under its last parts.
+        """
+        if not self.folders:
+            return
+        parts = os.path.normpath(folder).split(os.sep)
+        added = os.path.normpath(os.path.join(self.folders[0], folder))
+        while os.path.isabs(folder) and not os.path.isdir(added) and len(parts) > 1:
+            parts = parts[1:]
+            added = os.path.normpath(os.path.join(self.folders[0], *parts))
+        self.folders.append(added)
 
     def _relative(self, name: str, home: str, level: int, frame: Frame) -> Any:
         """A module of a package, by the name that others import it under, so that it is run once."""
@@ -102,7 +112,22 @@ class Importer:
         pretend = PRETEND.get(name)
         if pretend is not None:
             return self._run(os.path.join(LIBRARY, f"{pretend}.py"), name, pretend=True)
+        if top not in PACKAGES and self._above is None:
+            self._above = self._folders_above()
+            self.folders.extend(self._above)
+            return self._absolute(name, frame)
         return Known(name)
+
+    def _folders_above(self) -> list[str]:
+        """The folders above the notebook's up to the root of its repository, which people run notebooks from."""
+        above: list[str] = []
+        folder = os.path.abspath(self.folders[0]) if self.folders else ""
+        while folder and not os.path.exists(os.path.join(folder, ".git")):
+            folder = os.path.dirname(folder)
+            above.append(folder)
+            if folder == os.path.dirname(folder):
+                return []
+        return above
 
     def _names(self, folder: str) -> frozenset[str]:
         """What lies in a folder, or is written there."""
