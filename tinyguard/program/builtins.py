@@ -7,17 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyguard.program.assignment import set_attribute
-from tinyguard.program.expressions import (
-    BUILTINS,
-    any_of,
-    attribute_native,
-    collected,
-    condition_of,
-    merge,
-    note_kept,
-    truth,
-)
+from tinyguard.program.attributes import attribute_native
+from tinyguard.program.conditions import condition_of, truth
+from tinyguard.program.containers import any_of, collected, merge
+from tinyguard.program.expressions import BUILTINS
 from tinyguard.program.machine import ATTRIBUTE, CALL, KNOWN, MAKERS, METHODS, Call, Machine, place_of
+from tinyguard.program.operators import note_kept
 from tinyguard.program.tensors import combined_tensors
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
 from tinyguard.program.torch_data import draw

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyguard.events import SeedSet
 from tinyguard.pattern import pattern
-from tinyguard.program.expressions import collected
+from tinyguard.program.containers import collected
 from tinyguard.program.machine import KNOWN, PACKAGES, STAR_NAMES, Call, Machine
 from tinyguard.program.modules import Importer
 from tinyguard.program.tensors import activated, combined_tensors

@@ -7,17 +7,12 @@ from typing import Any
 
 from tinyguard.events import Number, TrainingPlanned
 from tinyguard.program.assignment import assign, bind, delete
-from tinyguard.program.expressions import (
-    collected,
-    combined,
-    condition_of,
-    defaults_of,
-    item,
-    note_kept,
-    truth,
-)
+from tinyguard.program.conditions import condition_of, truth
+from tinyguard.program.containers import collected, item
+from tinyguard.program.expressions import defaults_of
 from tinyguard.program.iteration import laps, loaders_of, run_generator
 from tinyguard.program.machine import EVALUATE, EXECUTE, STAR_NAMES, Call, Frame, Machine, Plan, Signal, place_of
+from tinyguard.program.operators import combined, note_kept
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,

@@ -10,7 +10,7 @@ from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, Samples
 from tinyguard.pattern import pattern
 from tinyguard.program.assignment import PART, split_in_name
 from tinyguard.program.calls import made_instance
-from tinyguard.program.expressions import collected
+from tinyguard.program.containers import collected
 from tinyguard.program.iteration import batch_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.values import (

@@ -6,8 +6,9 @@ from typing import Any
 
 from tinyguard.events import GradientsCleared, LossComputed, ModelBuilt, ModelUse, ModeSet, Parameters
 from tinyguard.program.assignment import keep_attribute
+from tinyguard.program.attributes import bound
 from tinyguard.program.calls import initialise
-from tinyguard.program.expressions import bound, collected
+from tinyguard.program.containers import collected
 from tinyguard.program.heap import merged
 from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, ITEM, MAKERS, SET_ATTRIBUTE, Call, Machine

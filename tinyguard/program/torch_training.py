@@ -15,7 +15,8 @@ from tinyguard.events import (
     SchedulerBuilt,
     SchedulerStepped,
 )
-from tinyguard.program.expressions import attribute_native, collected
+from tinyguard.program.attributes import attribute_native
+from tinyguard.program.containers import collected
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.tensors import (
     activated,
