@@ -64,10 +64,16 @@ def test_a_mode_that_does_not_matter_or_is_not_known_is_not_told() -> None:
         assert lines(EvalModeInTraining(), READY, backward(11, mode=mode), stepped(12), ended()) == []
 
 
+def test_what_else_an_optimizer_holds_does_not_matter_when_one_model_is_trained() -> None:
+    dim = leaves(100, complete=False)
+    assert lines(EvalModeInTraining(), READY, backward(11, mode=EVAL), stepped(12, parameters=dim), ended()) == [12]
+
+
 def test_a_pass_that_may_not_be_the_one_is_not_told() -> None:
     assert lines(EvalModeInTraining(), READY, backward(11, mode=EVAL, facts=MAYBE), stepped(12), ended()) == []
     dim = leaves(100, complete=False)
-    assert lines(EvalModeInTraining(), READY, backward(11, mode=EVAL), stepped(12, parameters=dim), ended()) == []
+    patch = backward(11, mode=EVAL, reaches=leaves(100, 999))  # ... and something that is no part of the model
+    assert lines(EvalModeInTraining(), READY, patch, stepped(12, parameters=dim), ended()) == []
 
 
 def test_a_frozen_model_in_eval_mode_is_left_alone() -> None:

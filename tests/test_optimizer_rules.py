@@ -88,10 +88,17 @@ def test_the_wrong_one_of_two_optimizers_is_told_at_the_call() -> None:
     assert finding.remedy == "train `model` with `right`"
 
 
+def test_of_a_graph_that_was_not_seen_whole_the_models_in_it_tell() -> None:
+    some = backward(11, OTHER_MODEL, reaches=leaves(200, complete=False))
+    (finding,) = told(OptimizerMissesModel(), REBUILT, some, stepped(12), ended())
+    assert finding.place == at(3)
+
+
 def test_what_is_not_known_whole_is_not_told() -> None:
     dim = leaves(200, complete=False)
     for story in (
-        [*REBUILT, backward(11, OTHER_MODEL, reaches=dim), stepped(12)],
+        [*REBUILT, Escaped(place=at(9), objects=(MODEL,)), backward(11, OTHER_MODEL, reaches=dim), stepped(12)],
+        [*REBUILT, backward(11, OTHER_MODEL, reaches=dim, mode={"parameters": dim}), stepped(12)],
         [*REBUILT, backward(11, OTHER_MODEL), stepped(12, parameters=leaves(100, complete=False))],
         [*REBUILT, backward(11, OTHER_MODEL, facts=MAYBE), stepped(12)],
         [*REBUILT, Escaped(place=at(9), objects=(OPTIMIZER,)), *lap(OTHER_MODEL)],

@@ -61,19 +61,39 @@ def stray_backward(step: OptimizerStepped, story: Story) -> tuple[BackwardRan, M
 
     None as well when another optimizer takes care of that model, or when anything needed is not known.
     """
-    if not step.parameters.complete or story.escaped(step.optimizer) or story.gradients(step):
+    if not step.parameters.complete or story.escaped(step.optimizer):
+        return None
+    if any(not _goes_past(backward, step, story) for backward in story.gradients(step)):
         return None
     window = lap(step, story)
     if any(isinstance(event, GradientsSet) and may_touch(event.parameters, step.parameters) for event in window):
         return None
     passes = [event for event in window if isinstance(event, BackwardRan)]
-    if not passes or not certain(passes[-1], given=step) or not passes[-1].reaches.disjoint(step.parameters):
+    if not passes or not certain(passes[-1], given=step) or not _goes_past(passes[-1], step, story):
         return None
     backward = passes[-1]
     trained = [use for use in backward.models if use.parameters.overlaps(backward.reaches)]
     if not trained or _steps_elsewhere(backward, step, story):
         return None
     return backward, max(trained, key=lambda use: len(use.parameters.leaves & backward.reaches.leaves))
+
+
+def _goes_past(backward: BackwardRan, step: OptimizerStepped, story: Story) -> bool:
+    """Nothing that it reached is among what the optimizer steps.
+
+    Of a graph that was not seen whole, the models are known that took part in it: none of them is the optimizer's, and
+    nobody could have put the optimizer's own model into it unseen.
+    """
+    if backward.reaches.disjoint(step.parameters):
+        return True
+    if backward.reaches.overlaps(step.parameters) or not backward.reaches.leaves or not backward.models:
+        return False
+    mine = owner(step.parameters, story, before=step)
+    return (
+        mine is not None
+        and not story.escaped(mine.model)
+        and all(use.parameters.disjoint(step.parameters) for use in backward.models)
+    )
 
 
 def _steps_elsewhere(backward: BackwardRan, step: OptimizerStepped, story: Story) -> bool:

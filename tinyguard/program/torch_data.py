@@ -328,7 +328,8 @@ def make_loader(machine: Machine, call: Call) -> Loader:
         samples = samples.replace(evidence=PART, size=None, sources=frozenset((machine.new_number(),)))
     if dataset is None and not isinstance(given, CONSTANT):
         samples = samples.replace(sources=frozenset((identity(machine, given),)))
-    batch_size = call.argument(1, "batch_size", 1)
+    whole = "batch_sampler" in call.kwargs  # it says which samples make a batch, and how many
+    batch_size = None if whole else call.argument(1, "batch_size", 1)
     shuffle = call.argument(2, "shuffle", False)
     drop_last = call.argument(-1, "drop_last", False)
     known = not call.open

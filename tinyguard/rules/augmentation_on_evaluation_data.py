@@ -8,7 +8,7 @@ from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnde
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import first_own_place, held_out, is_evaluation, loader_of
+from tinyguard.training import first_own_place, held_out, loader_of
 
 _START = """
 # %%
@@ -115,6 +115,25 @@ for epoch in range(2):
     train(train_loader)
     print(accuracy(val_loader))
 """,
+        # a model that nobody can read
+        """
+# %%
+import torch
+from network import Net
+from torch import nn
+from torchvision import datasets, transforms
+
+transform = transforms.Compose([transforms.RandomCrop(32, padding=4), transforms.ToTensor()])
+test_data = datasets.CIFAR10("data", train=False, transform=transform)  # TNY206 lint
+test_loader = torch.utils.data.DataLoader(test_data, batch_size=64)
+model = Net()
+model.load_state_dict(torch.load("net.pt"))
+model.eval()
+loss = 0
+with torch.no_grad():
+    for images, labels in test_loader:
+        loss += nn.functional.cross_entropy(model(images), labels).item()
+""",
     )
     good = (
         bad[0].replace("pictures(16, augmented)  # TNY206", "pictures(16, plain)"),
@@ -176,7 +195,7 @@ for images, labels in test_loader:
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         for passed in _passes_since_training(event, story):
             samples = passed.samples
-            if not is_evaluation(passed) or not held_out(samples) or not samples.augmentation or passed.facts:
+            if not _evaluates(passed) or not held_out(samples) or not samples.augmentation or passed.facts:
                 continue
             built = loader_of(passed.loader, story)
             transforms = ", ".join(samples.augmentation)
@@ -190,6 +209,11 @@ for images, labels in test_loader:
                 ),
                 transforms=list(samples.augmentation),
             )
+
+
+def _evaluates(passed: PassEnded) -> bool:
+    """It is compared with the labels; of what model, may be known to nobody."""
+    return passed.measured and not passed.backward and not passed.stepped
 
 
 def _chosen(built: LoaderBuilt, story: Story) -> Place:

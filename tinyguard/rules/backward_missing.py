@@ -1,4 +1,4 @@
-"""TNY505: an optimizer steps and no gradient was ever computed."""
+"""TNY505: an optimizer steps again and again and no gradient is computed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BackwardMissing(Rule):
 
     code = "TNY505"
     severity = Severity.ERROR
-    on = (RunEnded,)
+    on = (OptimizerStepped, RunEnded)
 
     bad = (
         """
@@ -56,6 +56,25 @@ def fit(net, optimizer, steps):
         optimizer.zero_grad()
         loss.backward
         optimizer.step()  # TNY505
+""",
+        # The second loop forgot what the first one does.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    criterion(model(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
+    optimizer.step()
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    loss = criterion(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+    optimizer.step()  # TNY505
 """,
     )
     good = (
@@ -123,14 +142,14 @@ for step in range(20):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, RunEnded) or not event.complete:
+        if isinstance(event, RunEnded) and not event.complete:
             return
         for step in judged(event, story):
             loss = _loss_without_gradient(step, story)
             if loss is not None:
                 name = story.name(step.optimizer, "optimizer")
                 yield self.finding(
-                    f"`{name}` steps, and no backward() ever gives it a gradient",
+                    f"`{name}` steps in a loop, and no backward() gives it a gradient",
                     step.place,
                     remedy="call `loss.backward()` before the step",
                     related=(("the loss is computed here", loss.place),),
@@ -153,8 +172,13 @@ def _loss_without_gradient(step: OptimizerStepped, story: Story) -> LossComputed
     meant = [loss for loss in losses if any(_would_train(use, step) for use in loss.models)]
     if not meant or any(story.escaped(use.model) for loss in meant for use in loss.models):
         return None
-    if any(may_touch(backward.reaches, step.parameters) for backward in story.all(BackwardRan)):
-        return None
+    here = (step.place.path, step.place.cell)
+    if any(
+        may_touch(backward.reaches, step.parameters)
+        for backward in story.all(BackwardRan)
+        if here in ((place.path, place.cell) for place in (*backward.via, backward.place))
+    ):
+        return None  # the other half of this loop
     if any(may_touch(written.parameters, step.parameters) for written in story.all(GradientsSet)):
         return None
     return meant[-1]

@@ -179,6 +179,33 @@ model = get_model()  # TNY502
 shapes(model)
 train(model, optimizer)  # TNY301
 """,
+        # Which parameters are frozen, a condition on their names decides.
+        """
+# %%
+import torch
+from torch import nn
+
+class Classifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(4, 8)
+        self.head = nn.Sequential(nn.Dropout(), nn.Linear(8, 3))
+
+    def forward(self, x):
+        return self.head(self.encoder(x))
+
+model = Classifier()
+for name, parameter in model.named_parameters():
+    if name.startswith("encoder"):
+        parameter.requires_grad = False
+optimizer = torch.optim.Adam(model.parameters())
+# %%
+model.eval()
+for step in range(10):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(torch.rand(4, 4)), torch.randint(3, (4,))).backward()
+    optimizer.step()  # TNY301
+""",
     )
     good = (
         bad[0].replace("model(torch", "model.train(); model(torch").replace("  # TNY301", ""),
@@ -338,8 +365,6 @@ saliency = image.grad.abs()
 
 def _stepped_in_eval_mode(step: OptimizerStepped, story: Story) -> list[ModelUse]:
     """The models that this step trains although they were in eval mode when the loss was computed."""
-    if not step.parameters.complete:
-        return []
     return list(
         {
             use.model: use
@@ -348,6 +373,7 @@ def _stepped_in_eval_mode(step: OptimizerStepped, story: Story) -> list[ModelUse
             for use in backward.models
             if use.training is False and use.mode_matters
             if use.parameters.overlaps(backward.reaches) and use.parameters.overlaps(step.parameters)
+            if step.parameters.complete or backward.reaches.leaves <= use.parameters.leaves
         }.values()
     )
 

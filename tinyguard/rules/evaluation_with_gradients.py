@@ -8,6 +8,7 @@ from tinyguard.events import Event, PassEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
+from tinyguard.training import held_out
 
 
 class EvaluationWithGradients(Rule):
@@ -57,6 +58,19 @@ class Trainer:
 valid_loader = DataLoader(TensorDataset(torch.rand(8, 4), torch.randint(3, (8,))), batch_size=4)
 print(Trainer(nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 3)), valid_loader).validate())
 """,
+        # Training data, in eval mode: only looked at.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+train_loader = DataLoader(TensorDataset(torch.rand(8, 4), torch.randint(3, (8,))), batch_size=4, shuffle=True)
+model = nn.Linear(4, 3)
+model.eval()
+correct = 0
+for inputs, labels in train_loader:  # TNY303
+    correct += (model(inputs).argmax(dim=1) == labels).sum().item()
+""",
     )
     good = (
         bad[0].replace("for inputs", "torch.set_grad_enabled(False)\nfor inputs").replace("  # TNY303", ""),
@@ -85,15 +99,14 @@ for data, target in test_loader:
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, PassEnded) or event.samples.split not in ("validation", "test"):
-            return
-        if event.backward or event.stepped or not event.measured:
+        if not isinstance(event, PassEnded) or event.backward or event.stepped or not event.measured:
             return
         recording = [use for use in event.models if use.grad and use.parameters.leaves]
-        if recording:
+        if recording and (held_out(event.samples) or all(use.training is False for use in event.models)):
+            split = event.samples.split
             name = story.name(recording[0].model, "model")
             yield self.finding(
-                f"this pass over {event.samples.split} data records gradients of `{name}` that nobody uses",
+                f"this pass over {f'{split} data' if split else 'data'} records gradients of `{name}` that nobody uses",
                 event.place,
                 remedy="put the loop under `with torch.no_grad():`",
                 related=(("the evaluation was asked for here", event.decision if event.via else None),),

@@ -140,6 +140,31 @@ trainer = Trainer(lr=0.1)
 trainer.reset()  # TNY501
 trainer.fit(20)
 """,
+        # A function that nobody can read hides a part of the graph: which model took part in the loss is known.
+        """
+# %%
+import torch
+from torch import nn
+from layers import mixed
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(mixed(self.first(x)))
+
+# %%
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+net = Net()  # TNY501 lint
+for step in range(20):
+    optimizer.zero_grad()
+    net(torch.rand(8, 4)).pow(2).mean().backward()
+    optimizer.step()
+""",
     )
     good = (
         bad[0].replace(

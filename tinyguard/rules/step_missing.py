@@ -15,7 +15,6 @@ from tinyguard.events import (
 )
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import may_touch
 from tinyguard.story import Story, certain
 
 
@@ -72,6 +71,22 @@ for epoch in range(20):
     for inputs, labels in loader:
         trainer.train_step(inputs, labels)
 """,
+        # A model that is handed to something unread in between is still stepped by nobody.
+        """
+# %%
+import torch
+from torch import nn
+from engine import evaluate
+
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(20):
+    for batch in range(4):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,)))
+        loss.backward()  # TNY504 lint
+    evaluate(model)
+""",
     )
     good = (
         bad[0].replace("backward()  # TNY504", "backward()\n    optimizer.step()"),
@@ -127,10 +142,10 @@ for step in range(20):
             laps.setdefault((backward.place, backward.via), []).append(backward)
         stepped = _union(step.parameters for step in story.all(OptimizerStepped))
         for passes in laps.values():
-            if len(passes) == 1 or may_touch(stepped, passes[-1].reaches):
+            if len(passes) == 1 or not stepped.complete or stepped.overlaps(passes[-1].reaches):
                 continue
             built = _optimizer_at_rest(passes[-1], story)
-            if built is not None:
+            if built is not None and not story.steps(built.optimizer):
                 name = story.name(built.optimizer, "optimizer")
                 yield self.finding(
                     f"backward() computes gradients again and again, and `{name}` never steps",
@@ -151,12 +166,15 @@ def _union(parts: Iterable[Parameters]) -> Parameters:
 
 def _optimizer_at_rest(backward: BackwardRan, story: Story) -> OptimizerBuilt | None:
     """The optimizer that was built for what this pass reached and that is cleared, like one that is to step."""
-    if any(story.escaped(use.model) for use in backward.models):
-        return None
-    before = story.between(None, backward)
-    if not any(isinstance(event, GradientsCleared) and event.parameters.overlaps(backward.reaches) for event in before):
+    before, uses = story.between(None, backward), backward.models
+    cleared = [event.by for event in before if isinstance(event, GradientsCleared) and _of(event, backward)]
+    if not cleared or (cleared[-1] != "optimizer.zero_grad()" and any(story.escaped(use.model) for use in uses)):
         return None
     for event in reversed(before):
         if isinstance(event, OptimizerBuilt) and event.parameters.overlaps(backward.reaches):
             return event if certain(event, given=backward) and not story.escaped(event.optimizer) else None
     return None
+
+
+def _of(cleared: GradientsCleared, backward: BackwardRan) -> bool:
+    return cleared.parameters.overlaps(backward.reaches)
