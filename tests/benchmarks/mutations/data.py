@@ -77,7 +77,9 @@ def evaluation_data_is_training_data(draft: Draft) -> Iterator[Mutant]:
         for node in getattr(draft.trees[index], "body", ()):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and "test" in dotted(node.targets[0]):
                 train = keyword_of(node.value, "train")
-                used = any(dotted(call.args[0]) == dotted(node.targets[0]) for _, call in loader_calls(draft))
+                name = dotted(node.targets[0])
+                once = len(re.findall(rf"^\s*{name}\s*=[^=]", draft.all_code(), re.M)) == 1
+                used = once and any(dotted(call.args[0]) == name for _, call in loader_calls(draft))
                 if isinstance(train, ast.Constant) and train.value is False and used and _evaluates(draft):
                     mutant = draft.copy()
                     mutant.replace(index, train, "True")
@@ -111,6 +113,8 @@ def classes_do_not_fit(draft: Draft) -> Iterator[Mutant]:
 @plants("TNY206")
 def augmentation_on_evaluation_data(draft: Draft) -> Iterator[Mutant]:
     """The test set gets the transform of the training set, which is random."""
+    if not next(steps(draft), None) and "Trainer(" not in draft.all_code():
+        return
     for index in draft.code():
         for node in ast.walk(draft.trees[index] or ast.Module([], [])):
             if not isinstance(node, ast.Call) or not isinstance(keyword_of(node, "train"), ast.Constant):

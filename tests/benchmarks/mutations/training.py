@@ -39,12 +39,22 @@ def steps(draft: Draft) -> Iterator[Step]:
 
 
 def _empty_network(draft: Draft) -> bool:
-    """A class has an `__init__` that calls its base and nothing else: its layers are left to the reader."""
+    """Layers or `forward` are left to the reader: `__init__` only calls its base, `forward` gives back what it got."""
     return any(
-        isinstance(node, ast.FunctionDef) and node.name == "__init__" and len(node.body) == 1
+        isinstance(node, ast.FunctionDef)
+        and ((node.name == "__init__" and len(node.body) == 1) or (node.name == "forward" and _gives_back(node)))
         for index in draft.code()
         for node in ast.walk(draft.trees[index] or ast.Module([], []))
     )
+
+
+def _gives_back(forward: ast.FunctionDef) -> bool:
+    match forward.body[-1]:
+        case ast.Return(value=ast.Name(id=name)):
+            return all(isinstance(node, ast.Expr) for node in forward.body[:-1]) and any(
+                argument.arg == name for argument in forward.args.args
+            )
+    return False
 
 
 def is_optimizer_step(node: ast.stmt) -> bool:
