@@ -11,23 +11,8 @@ from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
 from tinyguard.program.machine import SET_ATTRIBUTE, Call, Frame, Machine, place_of, tracked
 from tinyguard.program.tensors import combined_tensors
-from tinyguard.program.values import (
-    CONSTANT,
-    MISSING,
-    Bound,
-    Class,
-    Dataset,
-    Dict,
-    Instance,
-    List,
-    Loader,
-    Model,
-    ModuleValue,
-    Optimizer,
-    Tensor,
-    Tuple,
-    Unknown,
-)
+from tinyguard.program.torch_values import Dataset, Loader, Model, Optimizer, Tensor
+from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Instance, List, ModuleValue, Tuple, Unknown
 
 _SPLITS = {
     "train": "train",

@@ -19,6 +19,7 @@ from tinyguard.program.machine import (
     Machine,
     tracked,
 )
+from tinyguard.program.torch_values import Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,
@@ -33,7 +34,6 @@ from tinyguard.program.values import (
     List,
     Method,
     Partial,
-    Tensor,
     Tuple,
     Unknown,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tinyguard.program.machine import Machine
-from tinyguard.program.values import CONSTANT, Dict, List, Tensor, Tuple, Unknown, identity_of
+from tinyguard.program.torch_values import Tensor
+from tinyguard.program.values import CONSTANT, Dict, Known, List, Object, Tuple, Unknown, new_key
 
 
 def truth(machine: Machine, value: Any) -> bool | None:
@@ -37,3 +38,18 @@ def condition_of(value: Any) -> tuple[Any, bool]:
 def key_of(value: Any) -> Any:
     """What identifies a value within a condition."""
     return value.key if isinstance(value, Unknown) else identity_of(value)
+
+
+def identity_of(value: Any) -> Any:
+    """What identifies a value that is known within a condition."""
+    if isinstance(value, CONSTANT) and value == value:  # not nan
+        return ("constant", value)
+    if isinstance(value, Object):
+        return ("object", value.number)
+    if isinstance(value, Known):
+        return ("known", value.path)
+    if not isinstance(value, Tensor):
+        return new_key()  # not id(): it is given again once the value is gone
+    if not hasattr(value, "key"):
+        value.key = new_key()
+    return value.key

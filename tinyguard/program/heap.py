@@ -6,25 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyguard.events import Parameters, Samples
-from tinyguard.program.values import (
-    CONSTANT,
-    MISSING,
-    Dataset,
-    Dict,
-    Leaves,
-    List,
-    Loader,
-    Model,
-    Names,
-    Object,
-    Optimizer,
-    Parts,
-    Scheduler,
-    Tensor,
-    Transform,
-    Tuple,
-    Unknown,
-)
+from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Optimizer, Scheduler, Tensor, Transform
+from tinyguard.program.values import CONSTANT, MISSING, Dict, List, Names, Object, Parts, Tuple, Unknown
 
 Fields = dict[Any, Any]
 Writes = dict[tuple[int, Any], tuple[Fields, Any, Any]]  # (id of the dict, key) -> dict, key, last value

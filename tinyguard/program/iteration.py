@@ -12,21 +12,17 @@ from typing import Any
 
 from tinyguard.events import BatchDrawn, Event, LossComputed, PassEnded
 from tinyguard.program.machine import Call, Frame, Machine, Pass, Signal
+from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,
     Bound,
-    Dataset,
     Dict,
     Generator,
     Instance,
     Iteration,
-    Leaves,
     List,
-    Loader,
-    Model,
     Range,
-    Tensor,
     Tuple,
     Unknown,
 )

@@ -32,10 +32,10 @@ from tinyguard.program.torch_training import (
     make_scheduler,
     tensor_function,
 )
+from tinyguard.program.torch_values import Dataset, Model, Optimizer, Scheduler, Tensor
 from tinyguard.program.values import (
     Class,
     Context,
-    Dataset,
     Dict,
     Factory,
     Instance,
@@ -43,11 +43,7 @@ from tinyguard.program.values import (
     Known,
     List,
     Method,
-    Model,
-    Optimizer,
     Partial,
-    Scheduler,
-    Tensor,
     Tuple,
     Unknown,
 )

@@ -14,20 +14,8 @@ from typing import Any, NamedTuple
 from tinyguard.events import Event, ModelUse
 from tinyguard.finding import Place
 from tinyguard.program.heap import Heap
-from tinyguard.program.values import (
-    MISSING,
-    Class,
-    Dataset,
-    Function,
-    Loader,
-    Model,
-    Names,
-    Optimizer,
-    Parts,
-    Scheduler,
-    Source,
-    Unknown,
-)
+from tinyguard.program.torch_values import Dataset, Loader, Model, Optimizer, Scheduler
+from tinyguard.program.values import MISSING, Class, Function, Names, Parts, Source, Unknown
 
 STEP_BUDGET = 200_000  # statements and calls; the largest of 279 real notebooks needs about 20,000
 STEPS_A_CELL = 100  # added for each cell, so that a long notebook is followed to its end

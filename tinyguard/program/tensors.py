@@ -8,7 +8,8 @@ from tinyguard.events import Activation, Parameters
 from tinyguard.finding import Place
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import Machine
-from tinyguard.program.values import Dict, Instance, Leaves, List, Tensor, Tuple, Unknown
+from tinyguard.program.torch_values import Leaves, Tensor
+from tinyguard.program.values import Dict, Instance, List, Tuple, Unknown
 
 
 def combined_tensors(machine: Machine, *operands: Any) -> Tensor:

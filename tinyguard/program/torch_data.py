@@ -13,20 +13,17 @@ from tinyguard.program.calls import made_instance
 from tinyguard.program.containers import collected
 from tinyguard.program.iteration import batch_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
+from tinyguard.program.torch_values import Dataset, Loader, Tensor, Transform
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,
     Class,
-    Dataset,
     Instance,
     Int,
     Iteration,
     List,
-    Loader,
     Method,
     Range,
-    Tensor,
-    Transform,
     Tuple,
     Unknown,
 )

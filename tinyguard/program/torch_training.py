@@ -26,23 +26,11 @@ from tinyguard.program.tensors import (
     detached,
     passed,
 )
+from tinyguard.program.torch_anatomy import freeze
+from tinyguard.program.torch_forward import compute_loss
 from tinyguard.program.torch_layers import FUNCTIONAL_ACTIVATIONS, FUNCTIONAL_LOSSES
-from tinyguard.program.torch_modules import compute_loss, freeze
-from tinyguard.program.values import (
-    Bound,
-    Class,
-    Dict,
-    Function,
-    Leaves,
-    List,
-    Method,
-    Optimizer,
-    Partial,
-    Scheduler,
-    Tensor,
-    Tuple,
-    Unknown,
-)
+from tinyguard.program.torch_values import Leaves, Optimizer, Scheduler, Tensor
+from tinyguard.program.values import Bound, Class, Dict, Function, List, Method, Partial, Tuple, Unknown
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
 

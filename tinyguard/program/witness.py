@@ -12,14 +12,41 @@ from tinyguard.events import CellExecuted, Event, RunEnded, SettingIgnored
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.pattern import pattern
-from tinyguard.program import builtins, libraries, statements
+from tinyguard.program import (
+    attributes,
+    builtins,
+    containers,
+    defining,
+    expressions,
+    libraries,
+    loops,
+    matching,
+    methods,
+    operators,
+    statements,
+    torch_forward,
+)
 from tinyguard.program.executions import recorded_order
 from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentError, Frame, GivenConstant, Machine
 from tinyguard.program.modules import Importer, moves_files
 from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
 
-_TABLES = (builtins, libraries, statements)  # imported for what they register
+# Imported for what they register: what each kind of statement, expression, callee and attribute does.
+_TABLES = (
+    attributes,
+    builtins,
+    containers,
+    defining,
+    expressions,
+    libraries,
+    loops,
+    matching,
+    methods,
+    operators,
+    statements,
+    torch_forward,
+)
 
 
 class Witnessed(Record):
