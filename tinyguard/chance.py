@@ -56,8 +56,14 @@ def stays_at_chance(accuracies: list[float], classes: int, samples: int | None) 
     needed = 2 if samples else 3
     if classes < 2 or len(accuracies) < needed or too_coarse(accuracies, classes):
         return False
-    at_chance = [is_chance(value, classes, samples, epochs=len(accuracies)) for value in accuracies]
-    if not all(at_chance[-2:]) or 3 * sum(at_chance) < 2 * len(at_chance) or max(accuracies) > 3 / classes:
+    if max(accuracies) > 3 / classes:  # asked first: so it is of most models, and the tails take their time
+        return False
+    at_chance = 0
+    for behind, value in enumerate(reversed(accuracies), start=1):
+        at_chance += is_chance(value, classes, samples, epochs=len(accuracies))
+        if behind == 2 and at_chance < 2:
+            return False
+    if 3 * at_chance < 2 * len(accuracies):
         return False
     everything = (samples or 0) * len(accuracies)
     return not everything or at_least(round(sum(accuracies) * (samples or 0)), everything, 1 / classes) > ALPHA

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tinyguard.chance import stays_at_chance
 from tinyguard.events import BackwardRan, Event, LossComputed, MetricReported, PassEnded, TrainingPlanned
 from tinyguard.finding import Place
@@ -36,12 +34,28 @@ class Curve(Record):
         return f"{len(self.points)} times in a row"
 
 
-def reporting_cells(story: Story) -> Iterator[tuple[Place, list[MetricReported]]]:
-    """The cells whose outputs report something, with what they report."""
-    cells: dict[Place, list[MetricReported]] = {}
+class Reporting(Record):
+    """A cell whose output reports something."""
+
+    place: Place
+    metrics: list[MetricReported]
+    asked: list[Event]  # what is known of the losses, passes and backward passes that the cell asked for
+
+
+def reporting_cells(story: Story) -> list[Reporting]:
+    """The cells whose outputs report something, in the order of the document."""
+    metrics: dict[Place, list[MetricReported]] = {}
     for metric in story.all(MetricReported):
-        cells.setdefault(metric.place, []).append(metric)
-    yield from cells.items()
+        metrics.setdefault(metric.place, []).append(metric)
+    asked: dict[tuple[str, int | None], list[Event]] = {(place.path, place.cell): [] for place in metrics}
+    kinds: tuple[type[Event], ...] = (LossComputed, PassEnded, BackwardRan) if metrics else ()
+    for kind in kinds:
+        for event in story.all(kind):
+            for cell in {(place.path, place.cell) for place in (event.place, *event.via)} & asked.keys():
+                asked[cell].append(event)
+    return [
+        Reporting(place=place, metrics=found, asked=asked[place.path, place.cell]) for place, found in metrics.items()
+    ]
 
 
 def curves(reported: list[MetricReported], kind: str, *, each: bool = False) -> list[Curve]:
@@ -83,22 +97,11 @@ def is_stuck(curve: Curve, classes: int, samples: int | None) -> bool:
     return stays_at_chance(list(curve.points), classes, curve.samples or samples)
 
 
-def of_cell(story: Story, cell: Place) -> list[Event]:
-    """What is known of trainings and evaluations that this cell asked for."""
-    kinds: tuple[type[Event], ...] = (LossComputed, PassEnded, BackwardRan)
-    return [
-        event
-        for kind in kinds
-        for event in story.all(kind)
-        if any(place.cell == cell.cell and place.path == cell.path for place in (event.place, *event.via))
-    ]
-
-
-def class_count(story: Story, cell: Place, reported: list[MetricReported]) -> int | None:
+def class_count(cell: Reporting) -> int | None:
     """How many classes the data of this cell have; the width of the model's last layer where nobody knows the data."""
     data: set[int] = set()
     outputs: set[int] = set()
-    for event in of_cell(story, cell):
+    for event in cell.asked:
         match event:
             case LossComputed(classes=int(classes)):
                 data.add(classes)
@@ -107,16 +110,16 @@ def class_count(story: Story, cell: Place, reported: list[MetricReported]) -> in
         match event:
             case LossComputed() | PassEnded() | BackwardRan():
                 outputs.update(model.outputs for model in event.models if model.outputs)
-    data = data or {metric.classes for metric in reported if metric.classes}
+    data = data or {metric.classes for metric in cell.metrics if metric.classes}
     known = data or outputs
     return known.pop() if len(known) == 1 else None
 
 
-def evaluated_samples(story: Story, cell: Place) -> int | None:
+def evaluated_samples(cell: Reporting) -> int | None:
     """How many samples the evaluations of this cell go over; None when that is not known, or not the same for all."""
     sizes = {
         event.samples.size
-        for event in of_cell(story, cell)
+        for event in cell.asked
         if isinstance(event, PassEnded) and not event.backward and event.samples.split in EVALUATION
     }
     return sizes.pop() if len(sizes) == 1 else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tinyguard.chance import chance_limit
 from tinyguard.curves import (
     Curve,
+    Reporting,
     class_count,
     curves,
     decision,
@@ -17,7 +18,7 @@ from tinyguard.curves import (
     reporting_cells,
 )
 from tinyguard.events import Event, MetricReported, RunEnded
-from tinyguard.finding import Finding, Place, Severity
+from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 
@@ -153,32 +154,24 @@ run(3)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell, reported in reporting_cells(story):
-            classes = class_count(story, cell, reported)
+        for cell in reporting_cells(story):
+            classes = class_count(cell)
             if classes is None:
                 continue
-            samples = evaluated_samples(story, cell)
-            stuck = [curve for curve in curves(reported, "accuracy") if is_stuck(curve, classes, samples)]
+            samples = evaluated_samples(cell)
+            stuck = [curve for curve in curves(cell.metrics, "accuracy") if is_stuck(curve, classes, samples)]
             if stuck:
-                yield self._finding(stuck, reported, story, cell, classes, stuck[0].samples or samples)
+                yield self._finding(stuck, cell, story, classes, stuck[0].samples or samples)
 
-    def _finding(
-        self,
-        stuck: list[Curve],
-        reported: list[MetricReported],
-        story: Story,
-        cell: Place,
-        classes: int,
-        samples: int | None,
-    ) -> Finding:
+    def _finding(self, stuck: list[Curve], cell: Reporting, story: Story, classes: int, samples: int | None) -> Finding:
         curve = stuck[0]
         values = listed(tuple(percent(value) for value in curve.points))
         limit = f" (at most {percent(chance_limit(classes, samples))} of {samples:,} samples)" if samples else ""
-        learns = learning(reported, classes)
+        learns = learning(cell.metrics, classes)
         return self.finding(
             f"the {curve.name} stays at chance {curve.span}: {values}; guessing among {classes} classes gives "
             f"{percent(1 / classes)}{limit}" + (f"; yet {learns}" if learns else ""),
-            decision(story, cell),
+            decision(story, cell.place),
             cause="the model learns its training data, so what it is measured with is wrong"
             if learns
             else "nothing that the model has learnt shows in its predictions",

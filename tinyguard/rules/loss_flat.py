@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 from tinyguard.curves import (
     Curve,
+    Reporting,
     class_count,
     curves,
     decision,
     evaluated_samples,
     is_stuck,
     listed,
-    of_cell,
     reporting_cells,
 )
 from tinyguard.events import Event, LossComputed, MetricReported, RunEnded
-from tinyguard.finding import Finding, Place, Severity
+from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 
@@ -121,19 +121,18 @@ run(4)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell, reported in reporting_cells(story):
-            classes = class_count(story, cell, reported)
-            if classes is None or classes < 2 or not measured_in_nats(story, cell):
+        for cell in reporting_cells(story):
+            classes = class_count(cell)
+            if classes is None or classes < 2 or not measured_in_nats(cell):
                 continue
-            samples = evaluated_samples(story, cell)
-            if any(is_stuck(curve, classes, samples) for curve in curves(reported, "accuracy")):
-                continue
-            flat = next((curve for curve in training_losses(reported) if is_flat(curve, classes)), None)
-            if flat is not None:
+            flat = next((curve for curve in training_losses(cell.metrics) if is_flat(curve, classes)), None)
+            samples = evaluated_samples(cell)
+            accuracies = curves(cell.metrics, "accuracy")
+            if flat is not None and not any(is_stuck(curve, classes, samples) for curve in accuracies):
                 yield self.finding(
                     f"the {flat.name} stays at {listed(tuple(f'{value:.4g}' for value in flat.points))} {flat.span}; "
                     f"ln({classes}) = {math.log(classes):.3f} is the loss of a guess among {classes} classes",
-                    decision(story, cell),
+                    decision(story, cell.place),
                     remedy="mend the proven causes first; then see whether the optimizer steps this model, and with "
                     "which learning rate",
                     classes=classes,
@@ -157,7 +156,7 @@ def is_flat(curve: Curve, classes: int) -> bool:
     return near and max(curve.points) - min(curve.points) <= FLAT * guess
 
 
-def measured_in_nats(story: Story, cell: Place) -> bool:
+def measured_in_nats(cell: Reporting) -> bool:
     """Nothing in the cell says that its loss is another than the cross entropy between classes."""
-    criteria = {event.criterion for event in of_cell(story, cell) if isinstance(event, LossComputed)}
+    criteria = {event.criterion for event in cell.asked if isinstance(event, LossComputed)}
     return criteria <= ENTROPIES

@@ -81,8 +81,8 @@ run(1)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell, reported in reporting_cells(story):
-            for losses in by_name(reported):
+        for cell in reporting_cells(story):
+            for losses in by_name(cell.metrics):
                 lost = list(takewhile(lambda loss: not math.isfinite(loss.value), reversed(losses)))
                 if not lost:
                     continue
@@ -90,7 +90,7 @@ run(1)
                 since = f" from epoch {first.epoch} on" if first.epoch is not None else ""
                 yield self.finding(
                     f'the {first.name} is not finite{since}: "{first.text}"',
-                    decision(story, cell),
+                    decision(story, cell.place),
                     remedy="lower the learning rate or clip the gradients, look for log(0), 0/0 and NaN in the data "
                     "(torch.autograd.set_detect_anomaly names the operation), and build the model again",
                     loss=first.name,
