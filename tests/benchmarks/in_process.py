@@ -19,7 +19,7 @@ from figure import Figure
 STAGES = ("read", "document order", "recorded order", "execution state", "outputs", "rules and the rest")
 
 
-# As rarely as the command collects (tinyguard/cli.py); the floor is measured under the same rule.
+# As rarely as the command collects (tinyguard/__main__.py); the floor is measured under the same rule.
 gc.set_threshold(100_000)
 
 
