@@ -114,6 +114,12 @@ class Plan:
         self.evaluated: list[int] = []
 
 
+def _seen_parts() -> Parts:
+    parts = Parts()
+    parts.seen = True
+    return parts
+
+
 class GivenConstant(NamedTuple):
     """A number that a call gives literally."""
 
@@ -139,7 +145,7 @@ class Machine:
         self.active: dict[ast.AST, int] = {}  # how often each function is under way
         self.modes: dict[str, Any] = Names(grad=True)
         self.asked_mode = False  # somebody asked a module whether it is training
-        self.frozen: dict[int, Any] = Parts(seen=True)  # parameter leaves whose requires_grad was set
+        self.frozen: dict[int, Any] = _seen_parts()  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
         self.again = 0  # second laps of loops under way

@@ -57,8 +57,7 @@ class Tensor(Value):
 
     def with_(self, **changes: Any) -> Tensor:
         twin = Tensor.__new__(Tensor)
-        twin.__dict__.update(self.__dict__)
-        twin.__dict__.update(changes)
+        twin.__dict__ = self.__dict__ | changes
         return twin
 
 

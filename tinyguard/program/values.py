@@ -36,11 +36,7 @@ class Parts(dict[Any, Any]):
     `seen` once somebody has asked; only then does it matter that they change.
     """
 
-    __slots__ = ("seen",)
-
-    def __init__(self, *entries: Any, seen: bool = False, **fields: Any) -> None:
-        super().__init__(*entries, **fields)
-        self.seen = seen
+    seen = False
 
 
 class Value:
