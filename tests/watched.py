@@ -75,8 +75,10 @@ def watch(text: str, *, order: str = "document", budget: int = STEP_BUDGET) -> W
 
 
 def watch_notebook(book: Notebook, *, order: str = "document", budget: int = STEP_BUDGET) -> Watched:
-    imports = Cell(number=0, source=IMPORTS, tree=ast.parse(IMPORTS))
-    return Watched(result=witness(book.replace(cells=(imports, *book.cells)), order=order, budget=budget))
+    # The imports ran first: their count is 1, whatever follows has a later one.
+    imports = Cell(number=0, source=IMPORTS, tree=ast.parse(IMPORTS), count=1)
+    cells = (cell.replace(count=None if cell.count is None else cell.count + 1) for cell in book.cells)
+    return Watched(result=witness(book.replace(cells=(imports, *cells)), order=order, budget=budget))
 
 
 def percent(text: str) -> str:

@@ -15,19 +15,23 @@ from tinyguard.pattern import pattern
 from tinyguard.program import (
     attributes,
     builtins,
+    companions,
     containers,
     defining,
     expressions,
-    libraries,
     loops,
     matching,
     methods,
+    model_sources,
     operators,
+    standard_library,
     statements,
     torch_forward,
+    torch_names,
 )
+from tinyguard.program.calls import escape
 from tinyguard.program.executions import recorded_order
-from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentError, Frame, GivenConstant, Machine
+from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentError, Call, Frame, GivenConstant, Machine
 from tinyguard.program.modules import Importer, moves_files
 from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
@@ -39,7 +43,10 @@ _TABLES = (
     containers,
     defining,
     expressions,
-    libraries,
+    companions,
+    model_sources,
+    standard_library,
+    torch_names,
     loops,
     matching,
     methods,
@@ -81,6 +88,8 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
         if cell.written_to.endswith(".py"):
             importer.write(cell.written_to, Source(notebook.path, cell.number), _body_of(cell))
         if cell.tree is None:
+            if "*" in cell.binds:
+                _pass_over(machine, frame, cell)
             continue
         try:
             _run_cell(machine, frame, cell, number, cut=recorded is not None)
@@ -110,6 +119,19 @@ def _run_cell(machine: Machine, frame: Frame, cell: Cell, number: int, *, cut: b
         body = [statement for statement in body if statement.lineno < line]
     machine.run(body, frame)
     machine.restore_facts({})
+
+
+def _pass_over(machine: Machine, frame: Frame, cell: Cell) -> None:
+    """A cell that cannot be read may do anything to what it names, and give another meaning to what it assigns."""
+    words = dict.fromkeys(_WORD.findall(cell.source))
+    frame.source, frame.at = Source(frame.source.path, cell.number), ast.Pass()
+    escape(machine, Call([frame.names[name] for name in words if name in frame.names], {}, frame.at, frame), "a cell")
+    for name in dict.fromkeys(_ASSIGNED.findall(cell.source)):
+        machine.heap.write(frame.names, name, Unknown(graph=True))
+
+
+_WORD = pattern(r"[^\W\d]\w*")
+_ASSIGNED = pattern(r"^[ \t]*(?:(?:for|def|class)[ \t]+(?=\w)|(?=\w+[ \t]*=(?!=)))([^\W\d]\w*)", re.MULTILINE)
 
 
 def _recover(machine: Machine, frame: Frame) -> None:
