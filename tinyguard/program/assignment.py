@@ -11,6 +11,7 @@ from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
 from tinyguard.program.machine import SET_ATTRIBUTE, Call, Frame, Machine, place_of, tracked
 from tinyguard.program.tensors import combined_tensors
+from tinyguard.program.torch_unread import is_unread_model, make_unread
 from tinyguard.program.torch_values import Dataset, Loader, Model, Optimizer, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Instance, List, ModuleValue, Tuple, Unknown
 
@@ -79,6 +80,8 @@ def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
 
 def told_by_name(machine: Machine, name: str, value: Any, evidence: str) -> Any:
     """Names are evidence, too: a loader or data set that nothing else tells the split of takes it from its name."""
+    if is_unread_model(machine, name, value):
+        return make_unread(machine)
     if isinstance(value, Unknown) and value.graph:
         split = split_in_name(name, _LOADER_NAME)
         if split is None:

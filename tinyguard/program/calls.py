@@ -22,6 +22,7 @@ from tinyguard.program.machine import (
 from tinyguard.program.torch_values import Tensor
 from tinyguard.program.values import (
     CONSTANT,
+    MADE,
     MISSING,
     Bound,
     Class,
@@ -171,12 +172,11 @@ def _fields(cls: Class) -> tuple[str, ...]:
 
 def call_unknown(machine: Machine, unknown: Unknown, call: Call) -> Any:
     if unknown.graph:
-        escape(machine, call, "code that cannot be read")
-    else:
-        for value in call.args:
-            if isinstance(value, Tensor):  # `accuracy.update(output, y)` of a metric of some library
-                machine.note_measure(value.loaders)
-    return Unknown(graph=unknown.graph)
+        return made_unread(machine, call, "code that cannot be read")
+    for value in call.args:
+        if isinstance(value, Tensor):  # `accuracy.update(output, y)` of a metric of some library
+            machine.note_measure(value.loaders)
+    return Unknown()
 
 
 def call_known(machine: Machine, known: Known, call: Call) -> Any:
@@ -198,17 +198,23 @@ def escaping(machine: Machine, call: Call) -> Any:
     owner, _, name = call.path.rpartition(".")
     if name in ("backward", "step", "zero_grad"):  # words that only torch uses
         return machine.call(Method(Unknown(("known", owner), graph=True), name), call)
-    escape(machine, call, call.path)
-    return Unknown(graph=True)
+    return made_unread(machine, call, call.path)
 
 
-def escape(machine: Machine, call: Call, to: str) -> None:
-    """Objects that go into code nobody can read: from then on much can happen to them unseen."""
+def made_unread(machine: Machine, call: Call, by: str) -> Unknown:
+    """What code that nobody can read returns: something new, unless it was given something of ours."""
+    escaped = escape(machine, call, by)
+    return Unknown(graph=True) if escaped else Unknown((MADE, machine.new_number()), graph=True)
+
+
+def escape(machine: Machine, call: Call, to: str) -> bool:
+    """Objects that go into code nobody can read: from then on much can happen to them unseen. True: there are some."""
     numbers: dict[int, None] = {}
     for value in call.values():
         _find_tracked(machine, value, numbers, 3)
     if numbers:
         machine.emit(Escaped, objects=tuple(numbers), to=to)
+    return bool(numbers)
 
 
 def _find_tracked(machine: Machine, value: Any, found: dict[int, None], depth: int) -> None:

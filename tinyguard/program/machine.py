@@ -156,6 +156,7 @@ class Machine:
         self.read_names: set[str] = set()  # of the notebook, that something read
         self.constants: dict[Place, GivenConstant] = {}
         self.rearranges: Callable[[], bool] = lambda: False  # whether the program moves files about
+        self.models: frozenset[str] = frozenset()  # names whose `.parameters()` the notebook asks for
         self.import_module: Callable[[str, Frame], Any] = lambda name, frame: MISSING
 
     # --- numbers, places, events --------------------------------------------------------------------------------------

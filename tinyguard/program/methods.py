@@ -18,6 +18,7 @@ from tinyguard.program.torch_training import step_unknown
 from tinyguard.program.torch_values import Model, Tensor
 from tinyguard.program.values import (
     CONSTANT,
+    MADE,
     MISSING,
     Class,
     Dict,
@@ -187,6 +188,8 @@ def call_method_of_unknown(machine: Machine, owner: Unknown, name: str, call: Ca
         return Unknown(graph=True)
     if isinstance(owner.key, tuple) and owner.key[0] == "file":
         return owner  # its lines, stripped, split ...
+    if isinstance(owner.key, tuple) and owner.key[0] == MADE and name in ("to", "cuda", "cpu", "float", "double"):
+        return owner
     return Unknown((name, owner.key), graph=owner.graph)
 
 

@@ -14,7 +14,7 @@ from tinyguard.program.values import Unknown
 class Anatomy:
     """What a model consists of, until an attribute of some model changes."""
 
-    __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained", "uses")
+    __slots__ = ("incomplete", "mode_matters", "parameters", "parts", "pretrained", "unread", "uses")
     parameters: Parameters
 
     def __init__(self, model: Model) -> None:
@@ -22,7 +22,7 @@ class Anatomy:
         self.uses: dict[Any, ModelUse] = {}
         leaves: set[int] = set()
         certain = True  # every parameter was seen
-        self.incomplete = self.mode_matters = False
+        self.incomplete = self.mode_matters = self.unread = False
         trained: list[Any] = []
         for part in self.parts:
             fields, layer = part.fields, part.layer
@@ -36,6 +36,8 @@ class Anatomy:
                 leaves.add(leaf)
             if fields.get("incomplete"):
                 self.incomplete = True
+            if "unread" in fields:
+                self.unread = True
             if "either" in fields:
                 certain = False
                 leaves.update(*(Anatomy(way).parameters.leaves for way in fields["either"]))
@@ -74,7 +76,7 @@ def parameters_of(machine: Machine, model: Model) -> Parameters:
 
 def mode_matters(body: Anatomy) -> bool | None:
     """Has dropout or batch norm; None: parts of it cannot be seen."""
-    return True if body.mode_matters else None if body.incomplete else False
+    return True if body.mode_matters else None if body.incomplete or body.unread else False
 
 
 def use_of(machine: Machine, model: Model, outputs: Any) -> ModelUse:

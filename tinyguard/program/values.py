@@ -68,6 +68,9 @@ class Unknown(Value):
         self.graph = graph
 
 
+MADE = "made"  # the first part of the key of what unread code returned, when nothing of ours went in
+
+
 class Int(int):
     """A whole number that knows where it is written. Arithmetic gives plain numbers again."""
 

@@ -76,6 +76,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     folder = os.path.dirname(notebook.path) or "."
     importer = Importer(machine, None if notebook.path == "-" else folder)
     machine.import_module = importer
+    machine.models = frozenset(name for cell in notebook.cells for name in _PARAMETERS.findall(cell.source))
     machine.rearranges = lambda: importer.moves_files or any(moves_files(cell.source) for cell in notebook.cells)
     frame = Frame(Source(notebook.path))
     frame.names["__name__"] = "__main__"
@@ -152,6 +153,7 @@ def _body_of(cell: Cell) -> str:
     return "\n" * (head.count("\n") + 1) + body.partition("\n")[2]
 
 
+_PARAMETERS = pattern(r"\b(\w+)\.parameters\(\)")
 _ARROW = pattern(r"^-+> ?(\d+)", re.MULTILINE)
 _COLOUR = pattern(r"\x1b\[[0-9;]*m")
 
