@@ -109,7 +109,7 @@ def test_a_line_is_read(line: str, expected: list[tuple[str, float, int | None]]
         "<MseLossBackward object at 0x7f3b49fe2470>",
         "accumulated 12 steps; accepted: 3",
         "Validation loss has not improved since: 0.023.. Count:  1",
-        "Best Val Accuracy: 0.2594",
+        "Best Val Loss: 0.2594",
         "Accuracy before training:  9.75",
         "Accuracy of  bird :  0 %",
         "Test Accuracy of T-shirt/top: 88% (880/1000)",
@@ -125,6 +125,11 @@ def test_a_line_is_left_alone(line: str) -> None:
 
 def test_a_name_says_what_else_it_is() -> None:
     assert [metric.plain for metric in printed("Test Loss: 0.3 | kl_loss: 0.1 | avg. loss: 2\n")] == [True, False, True]
+
+
+def test_the_best_accuracy_was_reached_but_is_no_point_of_the_curve() -> None:
+    (metric,) = printed("Best Validation Accuracy: 0.10719999670982361, Epoch: 10\n")
+    assert (metric.name, metric.split, metric.plain) == ("validation best accuracy", "validation", False)
 
 
 def test_hits_give_the_number_of_samples() -> None:

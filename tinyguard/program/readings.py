@@ -61,6 +61,9 @@ _OTHER = frozenset(
     weighted not improved class per label labels baseline majority fool increased since""".split()
 )
 
+# The best accuracy so far is no point of a curve, but it has been reached.
+_REACHED = frozenset({"best", "highest"})
+
 
 class Reading(NamedTuple):
     """A number behind the word loss or accuracy."""
@@ -162,7 +165,8 @@ def _slot(
     kind = "loss" if word["kind"] == "loss" else "accuracy"
     words = _WORDS.findall(f"{before} {between}")
     one_class = kind == "accuracy" and _ONE_CLASS.match(between)
-    if one_class or not _OTHER.isdisjoint(words) or _BEYOND_FIRST.search(f"{before} {word['top'] or ''}"):
+    other = _OTHER.intersection(words) - (_REACHED if kind == "accuracy" else frozenset())
+    if one_class or other or _BEYOND_FIRST.search(f"{before} {word['top'] or ''}"):
         return None
     group, of = "number", None
     parts = number.groupdict()
