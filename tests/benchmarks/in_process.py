@@ -68,11 +68,11 @@ def measured(path: str, rounds: int) -> Measured | None:
     floors, stages = [], []
     for _ in range(rounds):
         floors.append(cpu(floor))
-        stages.append(staged(path, data))
+        stages.append(staged(path))
     return Measured(path, min(floors), tuple(min(times) for times in zip(*stages, strict=True)))
 
 
-def staged(path: str, data: bytes) -> tuple[float, ...]:
+def staged(path: str) -> tuple[float, ...]:
     """One pass through the stages, and the whole; every stage gets a notebook that nobody has touched before."""
     from tinyguard.lint import lint
     from tinyguard.notebook.reader import read
@@ -81,15 +81,15 @@ def staged(path: str, data: bytes) -> tuple[float, ...]:
     from tinyguard.program.witness import witness
 
     forget()
-    reading = cpu(lambda: read(path, data))
-    document = cpu(functools.partial(witness, read(path, data), order="document"))
+    reading = cpu(lambda: read(path))
+    document = cpu(functools.partial(witness, read(path), order="document"))
     recorded = 0.0
-    if recorded_order(read(path, data)) is not None:
-        recorded = cpu(functools.partial(witness, read(path, data), order="recorded"))
-    state = cpu(functools.partial(state_events, read(path, data)))
-    outputs = cpu(functools.partial(metrics, read(path, data), None))
+    if recorded_order(read(path)) is not None:
+        recorded = cpu(functools.partial(witness, read(path), order="recorded"))
+    state = cpu(functools.partial(state_events, read(path)))
+    outputs = cpu(functools.partial(metrics, read(path), None))
     forget()
-    whole = cpu(functools.partial(lint, read(path, data)))
+    whole = cpu(functools.partial(lint, read(path)))
     rest = max(0.0, whole - document - recorded - state - outputs)
     return reading, document, recorded, state, outputs, rest
 

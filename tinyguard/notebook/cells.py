@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 from tinyguard.record import Record
@@ -26,7 +27,7 @@ class Cell(Record):
     id: str | None = None
     count: int | None = None  # execution count; None: never run (a stored 0 means that, too)
     tree: ast.Module | None = None  # its Python, same lines and columns; None: not code, or it does not parse
-    outputs: tuple[dict[str, Any], ...] = ()  # as stored, nbformat 4 shape
+    outputs: Sequence[dict[str, Any]] = ()  # as stored, nbformat 4 shape; perhaps decoded when somebody looks
     first_line: int = 1  # the line of the file where a script's cell begins (its marker line is not part of it)
     tags: tuple[str, ...] = ()
     binds: tuple[str, ...] = ()  # names bound by magics: `%%capture out`, `%run`, "*" when it cannot be known

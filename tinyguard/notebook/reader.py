@@ -6,6 +6,7 @@ import json
 import warnings
 from typing import Any
 
+from tinyguard.notebook import decoding
 from tinyguard.notebook.cells import Cell, Notebook, Skipped
 from tinyguard.notebook.syntax import parse
 
@@ -34,13 +35,13 @@ def read(path: str, data: bytes | None = None) -> Notebook:
     with its reason.
     """
     try:
-        text = _decoded(_bytes(path) if data is None else data, path)
+        content = _bytes(path) if data is None else data
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's code: invalid escapes and the like
-            notebook = _parsed(path, text)
+            notebook = _parsed(path, content)
+        return notebook if data is None else notebook.replace(text=_decoded(content, path))
     except _UnreadableError as error:
         return Notebook(path=path, cells=(), skipped=(Skipped(path=path, reason=error.reason, line=error.line),))
-    return notebook if data is None else notebook.replace(text=text)
 
 
 def text_of(path: str) -> str | None:
@@ -80,20 +81,22 @@ def _decoded(data: bytes, path: str) -> str:
         raise _UnreadableError(f"declares an encoding that does not fit, {encoding!r}; save it as UTF-8") from None
 
 
-def _parsed(path: str, text: str) -> Notebook:
+def _parsed(path: str, data: bytes) -> Notebook:
+    if path.endswith(".ipynb") and (document := decoding.quickly(data)) is not None:
+        return _notebook(path, document)
+    text = _decoded(data, path)
     if _named_script(path) or (not path.endswith(".ipynb") and not text.lstrip().startswith(("{", "["))):
         from tinyguard.notebook import script
 
         return script.read(path, text)
-    return _notebook(path, text)
+    return _notebook(path, _document(text))
 
 
 def _named_script(path: str) -> bool:
     return path.endswith((".py", ".pyw", ".ipy"))
 
 
-def _notebook(path: str, text: str) -> Notebook:
-    document = _document(text)
+def _notebook(path: str, document: dict[str, Any]) -> Notebook:
     if language := _foreign_language(document.get("metadata")):
         raise _UnreadableError(f"is written in {language}; tinyguard reads Python")
     raw_cells = _raw_cells(document)
@@ -165,13 +168,15 @@ def _stem(kernel: str) -> str:
 
 def _cell(raw: Any, number: int, path: str, skipped: list[Skipped]) -> Cell:
     """One cell; what is wrong with it goes to `skipped`, and leaves an empty cell of unknown effect."""
-    source = _source(raw.get("source")) if isinstance(raw, dict) else None
-    if source is None or not isinstance(raw.get("cell_type"), str):
+    source = raw.get("source") if isinstance(raw, dict) else None
+    if isinstance(source, list):
+        source = _joined(source)
+    if not isinstance(source, str) or not isinstance(raw.get("cell_type"), str):
         skipped.append(Skipped(path=path, cell=number, reason=_malformation(raw)))
         return Cell(number=number, code=False, binds=("*",))
-    identity, metadata = raw.get("id"), _dict(raw.get("metadata"))
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
+    identity, metadata = raw.get("id"), _dict(raw.get("metadata"))
     identity = identity if isinstance(identity, str) else None
     tags = _tags(metadata) if "tags" in metadata else ()
     if raw["cell_type"] != "code" or _other_language(raw, metadata):
@@ -187,21 +192,19 @@ def _cell(raw: Any, number: int, path: str, skipped: list[Skipped]) -> Cell:
         id=identity,
         count=_count(raw.get("execution_count")),
         tree=parsed.tree,
-        outputs=_outputs(raw.get("outputs")),
+        outputs=decoding.outputs_of(raw.get("outputs")),
         tags=tags,
         binds=parsed.binds,
         written_to=parsed.written_to,
     )
 
 
-def _source(value: object) -> str | None:
-    """The text of a cell, stored whole or by lines."""
-    if isinstance(value, list):
-        try:
-            return "".join(value)
-        except TypeError:
-            return None
-    return value if isinstance(value, str) else None
+def _joined(lines: list[Any]) -> str | None:
+    """The text of a cell that is stored by lines; None when some are no text."""
+    try:
+        return "".join(lines)
+    except TypeError:
+        return None
 
 
 def _malformation(raw: Any) -> str:
@@ -215,18 +218,14 @@ def _malformation(raw: Any) -> str:
 
 def _other_language(raw: dict[str, Any], metadata: dict[str, Any]) -> bool:
     """A single cell may be in another language: in nbformat 3, and in editors that hold several kernels."""
-    name = _dict(metadata.get("vscode")).get("languageId") or raw.get("language")
+    name = raw.get("language")
+    if "vscode" in metadata:
+        name = _dict(metadata["vscode"]).get("languageId") or name
     return isinstance(name, str) and not name.lower().startswith(_PYTHONS)
 
 
 def _count(value: object) -> int | None:
     return value if type(value) is int and 0 < value < _LARGEST_COUNT else None
-
-
-def _outputs(value: object) -> tuple[dict[str, Any], ...]:
-    if not value or not isinstance(value, list):
-        return ()
-    return tuple(output for output in value if isinstance(output, dict) and isinstance(output.get("output_type"), str))
 
 
 def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:

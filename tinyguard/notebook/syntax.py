@@ -44,7 +44,7 @@ def parse(source: str) -> Parsed:
 
     Warnings of the compiler (invalid escapes) are the caller's to silence.
     """
-    if not source.startswith(_NO_PYTHON):
+    if not (source.startswith(_NO_PYTHON) or "\n!" in source or "\n%" in source):
         tree = python(source)
         if not isinstance(tree, Fault):
             if len(tree.body) == 1 and _is_command(source):

@@ -17,6 +17,9 @@ _CELL_MAGIC = pattern(r"%%[ \t]*([\w.!]+)[ \t]*(.*)")
 _LINE_MAGIC = pattern(r"%{0,2}[ \t]*([A-Za-z_]\w*)[ \t]*")
 _FIRST_WORD = pattern(r"[ \t]*([a-z_]\w*)(?![ \t]*[=(\[:,])(?=\s|\Z)")
 
+# Without these, a line that begins with `%` or `!` stands in no string; one in brackets would be no expression.
+_MORE_LINES = ('"""', "'''", "\\\n")
+
 
 class Translation:
     """The work on one cell that is not plain Python."""
@@ -32,7 +35,7 @@ class Translation:
         self._strip_left()
         if not self._strip_cell_magics():
             return Parsed(code=False, binds=tuple(self.binds), written_to=self.written_to)
-        tree = python(self._python())
+        tree = self._tree()
         if not isinstance(tree, Fault):
             self._shift_back(tree)
             return Parsed(tree, binds=tuple(self.binds))
@@ -70,6 +73,20 @@ class Translation:
             known = name in magics.PYTHON_LINES
             self.lines[number - 1] = self._after_magic(name, rest, magic.start(2), number) if known else ""
         return True
+
+    def _tree(self) -> ast.Module | Fault:
+        """The tree of the lines; most cells need no look at where their statements begin and end."""
+        if not any(map("\n".join(self.lines).__contains__, _MORE_LINES)):
+            before = self.binds.copy(), self.shifts.copy()
+            lines = [
+                self._line_magic(line, number) if line[:1] in ("%", "!") else line
+                for number, line in enumerate(self.lines, start=1)
+            ]
+            tree = python("\n".join(lines))
+            if not isinstance(tree, Fault):
+                return tree
+            self.binds, self.shifts = before
+        return python(self._python())
 
     def _python(self) -> str:
         number, pieces = 1, []
