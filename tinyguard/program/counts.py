@@ -50,8 +50,11 @@ def counts(notebook: Notebook) -> Counts:
     """
     executed = [(number, cell.count) for number, cell in enumerate(notebook.cells) if cell.code and cell.count]
     given = [count for _, count in executed]
+    rising = given == sorted(given)
+    if rising and len(set(given)) == len(given):
+        return Counts(dict(executed))
     failed = max((number for number, _ in executed if lost_names(notebook.cells[number])), default=-1)
-    if given == sorted(given) and (failed < 0 or len(set(given)) == len(given)):
+    if rising and failed < 0:
         return Counts(dict(executed))
     complete = len(set(given)) == max(given)
     kernels = [_Kernel()]

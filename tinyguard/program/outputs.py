@@ -23,7 +23,7 @@ def metrics(notebook: Notebook, classes: int | None = None) -> tuple[MetricRepor
     """
     found: list[MetricReported] = []
     for cell in notebook.cells:
-        if cell.code and cell.outputs and cell.count is not None:
+        if cell.code and cell.count is not None and cell.outputs:
             found += _of_cell(notebook.path, cell, classes)
     return tuple(found)
 
