@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tinyguard.config import Configuration, Settings
 from tinyguard.errors import UsageError
@@ -14,8 +14,9 @@ from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.notebook.files import expand
 from tinyguard.notebook.reader import read
 from tinyguard.report.summary import Summary
-from tinyguard.rule import catalogue
-from tinyguard.selection import Selection, codes_of, selection
+
+if TYPE_CHECKING:
+    from tinyguard.selection import Selection
 
 NOTHING_WRONG, FINDINGS, NOTHING_READABLE, SKIPPED = 0, 1, 2, 3
 STDIN = "-"
@@ -45,6 +46,9 @@ class Check:
         self._failed = self._skips_matter = False
         for option in ("select", "ignore"):
             if selectors := self._given.get(option):
+                from tinyguard.rule import catalogue
+                from tinyguard.selection import codes_of
+
                 codes_of(selectors, catalogue(), source=f"--{option}")
 
     def settings(self, path: str) -> Settings:
@@ -132,6 +136,9 @@ class Check:
         notes = settings.notes or settings.fail_on is Severity.NOTE
         key = (settings.select, ignore, notes)
         if key not in self._selections:
+            from tinyguard.rule import catalogue
+            from tinyguard.selection import selection
+
             self._selections[key] = selection(
                 catalogue(),
                 select=settings.select,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tinyguard.events import (
     BatchDrawn,
@@ -18,11 +18,12 @@ from tinyguard.events import (
     Samples,
 )
 from tinyguard.finding import Finding, Place, Severity
-from tinyguard.judge import OnFault, distinct, judge, with_causes
 from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.record import Record
-from tinyguard.rule import Rule, catalogue
-from tinyguard.suppress import Suppressed, has_comments, suppress
+
+if TYPE_CHECKING:
+    from tinyguard.judge import OnFault
+    from tinyguard.rule import Rule
 
 T = TypeVar("T")
 NOTHING: Sequence[Event] = ()
@@ -40,8 +41,8 @@ class LintResult(Record):
 def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]] | None = None) -> LintResult:
     """The findings of these rules (None: of all). Never raises: a fault of ours makes the analysis a partial one.
 
-    A function is asked for the rules when something has happened that a rule can speak of: importing them takes longer
-    than all that is done with a notebook that does not train.
+    A function is asked for the rules when something has happened that a rule can speak of: importing them, and what
+    deals with them, takes longer than all that is done with a notebook that does not train.
     """
     partly: list[Skipped] = []
 
@@ -50,12 +51,15 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
 
     document = events(notebook, partly, on_fault)
     recorded = recorded_events(notebook, on_fault)
-    if rules is None or callable(rules):
-        eventful = any(type(event) not in UNEVENTFUL for event in (*document, *recorded))
-        if not eventful and not has_comments(notebook):
-            return LintResult(partly=tuple(dict.fromkeys(partly)))
-        rules = catalogue().values() if rules is None else rules()
-    rules = tuple(rules)
+    quiet = all(type(event) in UNEVENTFUL for event in (*document, *recorded)) and not notebook.has_comments
+    if quiet and (rules is None or callable(rules)):
+        return LintResult(partly=tuple(dict.fromkeys(partly)))
+    from tinyguard.judge import distinct, judge, with_causes
+    from tinyguard.rule import catalogue
+    from tinyguard.suppress import Suppressed, suppress
+
+    known = catalogue()
+    rules = tuple(known.values() if rules is None else rules() if callable(rules) else rules)
     found = distinct(
         [
             *judge(document, rules, on_fault),
@@ -65,7 +69,7 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
     complete = not partly and not notebook.skipped
     left = attempt(
         "suppress",
-        lambda: suppress(notebook, found, ran=rules, complete=complete, known=catalogue()),
+        lambda: suppress(notebook, found, ran=rules, complete=complete, known=known),
         Suppressed(findings=tuple(found)),
         on_fault,
     )

@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinyguard.finding import Finding, Place
-from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.notebook.cells import COMMENT_WORD, Cell, Notebook
 from tinyguard.record import Record
 from tinyguard.rule import Rule
 from tinyguard.selection import matching
 
-WORD = "tinyguard:"
 UNUSED, MALFORMED = "TNY001", "TNY002"
 
 
@@ -48,11 +47,6 @@ class Suppressed(Record):
 
     findings: tuple[Finding, ...]
     silenced: int = 0
-
-
-def has_comments(notebook: Notebook) -> bool:
-    """Whether anything in it may be a comment for us."""
-    return any(cell.code and WORD in cell.source for cell in notebook.cells)
 
 
 def suppress(
@@ -93,7 +87,7 @@ def suppress(
 def _suppressions(notebook: Notebook, notes: list[Finding], known: Mapping[str, Rule]) -> Iterator[Suppression]:
     """The comments of all cells; what is wrong with some of them goes to `notes`."""
     for cell in notebook.cells:
-        if cell.code and cell.tree is not None and WORD in cell.source:
+        if cell.code and cell.tree is not None and COMMENT_WORD in cell.source:
             yield from _of_cell(cell, notebook.path, notes, known)
 
 
@@ -209,7 +203,7 @@ def _module(path: str) -> Notebook:
     try:
         with open(path, encoding="utf-8") as stream:
             source = stream.read()
-        tree = ast.parse(source) if WORD in source else None
+        tree = ast.parse(source) if COMMENT_WORD in source else None
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return Notebook(path=path, cells=())
     return Notebook(path=path, cells=(Cell(number=None, source=source, tree=tree),), script=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 from tinyguard.record import Record
 
+COMMENT_WORD = "tinyguard:"  # in every comment that speaks to us
+
 
 class Skipped(Record):
     """Something that was not analysed, and why."""
@@ -42,3 +44,8 @@ class Notebook(Record):
     skipped: tuple[Skipped, ...] = ()
     script: bool = False  # a .py file: no execution counts, no outputs
     text: str = ""  # what was read, unless a file of that path still has it
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether anything in it may be a comment for us."""
+        return any(cell.code and COMMENT_WORD in cell.source for cell in self.cells)
