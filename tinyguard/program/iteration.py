@@ -63,7 +63,7 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     facts = machine.keep_facts()
     head = frame.at
     index = 0
-    told = len(machine.events)
+    told, trained = len(machine.events), machine.trained_passes
     if not exact and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
@@ -72,10 +72,15 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
             machine.heap.widen(mark)
             machine.again += 1
         frame.at = head
+        if index and not exact and machine.trained_passes > trained and not machine.looking:
+            _look(machine, lap, item)
+            break
         for loader in loaders:
             machine.emit(BatchDrawn, loader=loader.number, samples=loader.samples)
         signal = lap(item)
         machine.restore_facts(facts)
+        if machine.looking and loaders and machine.passes[-1].stepped:
+            raise SeenEnoughError
         if signal in ("break", "return", "raise") or (not exact and _tells_nothing_new(machine.events, told)):
             break
     if not exact:
@@ -83,6 +88,26 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         machine.heap.widen(mark)
         machine.heap.loosen(mark)
     return exact
+
+
+class SeenEnoughError(Exception):
+    """The second lap over whole passes has come to its first step."""
+
+
+def _look(machine: Machine, lap: Lap, item: Any) -> None:
+    """A second lap of a loop whose laps train over whole passes, as far as the end of its first batch.
+
+    What crosses from lap to lap (a mode, gradients, an optimizer) has shown itself by then; its writes are taken back.
+    """
+    mark, again = machine.heap.mark(), machine.again
+    machine.looking = True
+    try:
+        lap(item)
+    except SeenEnoughError:
+        machine.heap.take_back(mark)
+        machine.again = again
+    finally:
+        machine.looking = False
 
 
 def _tells_nothing_new(events: list[Event], since: int) -> bool:
@@ -103,6 +128,8 @@ def _end_pass(machine: Machine, entry: Pass) -> None:
         stepped=tuple(entry.stepped),
         measured=entry.measured,
     )
+    if entry.backward and entry.stepped:
+        machine.trained_passes += 1
     for plan in reversed(machine.plans):
         if not plan.batch_loop:
             if entry.backward and entry.stepped:

@@ -149,6 +149,8 @@ class Machine:
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
         self.again = 0  # second laps of loops under way
+        self.looking = False  # such a lap goes no further than its first step
+        self.trained_passes = 0  # over loaders, that are over
         self.differentiated: dict[int, Any] = {}  # tensors whose backward ran, by id
         self.passes: list[Pass] = []
         self.plans: list[Plan] = []

@@ -14,35 +14,8 @@ from tinyguard.program.values import Known, List
 
 
 def expression(machine: Machine, node: ast.Expr, frame: Frame) -> Signal:
-    if not _shows(node):
-        EVALUATE[type(node.value)](machine, node.value, frame)
+    EVALUATE[type(node.value)](machine, node.value, frame)
     return None
-
-
-# Calls of these names, or of methods of objects with these names, only show something.
-_SHOWING = frozenset({"print", "plt", "display", "ax", "axs", "axes", "fig", "sns", "pprint"})
-
-
-def _shows(node: ast.Expr) -> bool:
-    """`print(...)`, `plt.plot(...)` and the like, whose arguments call nothing that could do more."""
-    known: bool | None = node.__dict__.get("_shows")
-    if known is None:
-        root: ast.AST = node.value
-        while isinstance(root, (ast.Attribute, ast.Call, ast.Subscript)):
-            root = root.func if isinstance(root, ast.Call) else root.value
-        known = isinstance(root, ast.Name) and root.id in _SHOWING and isinstance(node.value, ast.Call)
-        if known:
-            inner = (part for part in ast.walk(node) if isinstance(part, ast.Call) and part is not node.value)
-            known = all(isinstance(part.func, ast.Attribute) and part.func.attr in _READING for part in inner)
-        node._shows = known  # type: ignore[attr-defined]
-    return known
-
-
-_READING = frozenset(
-    """
-    item format join numpy cpu detach mean sum size tolist keys values get_last_lr title shape strip upper lower
-    """.split()
-)
 
 
 def assignment(machine: Machine, node: ast.Assign, frame: Frame) -> Signal:

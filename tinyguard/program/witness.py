@@ -143,7 +143,7 @@ def _recover(machine: Machine, frame: Frame) -> None:
     machine.passes.clear()
     machine.plans.clear()
     machine.forwards.clear()
-    machine.again = 0
+    machine.again, machine.looking = 0, False
     machine.constructing = machine.again = 0
 
 
