@@ -12,7 +12,7 @@ from tinyguard.program.machine import ATTRIBUTE, CALL, METHODS, Call, Machine
 from tinyguard.program.operators import note_kept
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
 from tinyguard.program.torch_data import draw
-from tinyguard.program.torch_modules import call_method_of_model
+from tinyguard.program.torch_modules import call_method_of_base, call_method_of_model
 from tinyguard.program.torch_training import METHODS_OF as TRAINING_METHODS
 from tinyguard.program.torch_training import step_unknown
 from tinyguard.program.torch_values import Model, Tensor
@@ -41,6 +41,8 @@ def call_method(machine: Machine, method: Method, call: Call) -> Any:
         owner = owner.owner
         if isinstance(owner, Class):
             return Unknown(graph=True)
+        if isinstance(owner, Model):
+            return call_method_of_base(machine, owner, method.name, call)
     if isinstance(owner, Model):
         return call_method_of_model(machine, owner, method.name, call)
     handler: Any = _METHODS.get(type(owner))

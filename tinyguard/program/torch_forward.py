@@ -14,7 +14,7 @@ from tinyguard.program.values import CONSTANT, MISSING, Bound, Dict, Function, L
 
 
 def call_model(machine: Machine, model: Model, call: Call) -> Any:
-    if model.layer is not None and model.layer.criterion:
+    if model.layer is not None and model.layer.criterion and _forward_of_user(model) is None:
         return compute_loss(machine, model.layer.criterion, call, built=model.built)
     if machine.forwards:
         return forward_of(machine, model, call)
@@ -139,14 +139,22 @@ def _shape(value: Any) -> Any:
 
 
 def forward_of(machine: Machine, model: Model, call: Call) -> Any:
-    if model.cls is not None:
-        forward = model.cls.find("forward")
-        if isinstance(forward, Function):
-            return machine.call(Bound(forward, model), call)
+    forward = _forward_of_user(model)
+    return forward_of_layer(machine, model, call) if forward is None else machine.call(Bound(forward, model), call)
+
+
+def _forward_of_user(model: Model) -> Function | None:
+    forward = model.cls.find("forward") if model.cls is not None else None
+    return forward if isinstance(forward, Function) else None
+
+
+def forward_of_layer(machine: Machine, model: Model, call: Call) -> Any:
     layer = model.layer
     if layer is None or layer.opaque or "either" in model.fields:
         return _opaque_forward(machine, model, call)
-    if model.kind == "Sequential":
+    if layer.criterion:
+        return compute_loss(machine, layer.criterion, call, built=model.built)
+    if layer.kind == "Sequential":
         return _sequential_forward(machine, model, call)
     return _layer_forward(machine, model, layer, call)
 
@@ -169,7 +177,7 @@ def _layer_forward(machine: Machine, model: Model, layer: Layer, call: Call) -> 
         return activated(machine, first, layer.activation, place=model.built)
     if layer.passes:
         return passed(machine, first)
-    result = combined_tensors(machine, *call.values()).with_(layer=model.kind)
+    result = combined_tensors(machine, *call.values()).with_(layer=layer.kind)
     if "leaf" in model.fields:
         reached, certain = thawed(machine, Parameters(frozenset((model.fields["leaf"],))))
         if machine.modes["grad"] is not False:
@@ -181,7 +189,7 @@ def _layer_forward(machine: Machine, model: Model, layer: Layer, call: Call) -> 
         width = model.fields.get("out_features")
         result = result.with_(width=width if isinstance(width, int) else None, activation=None, known=True)
     if layer.recurrent:
-        return Tuple((result, Tuple((result, result)) if model.kind.startswith("LSTM") else result))
+        return Tuple((result, Tuple((result, result)) if layer.kind.startswith("LSTM") else result))
     return result
 
 

@@ -12,10 +12,10 @@ from tinyguard.program.containers import collected
 from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import ATTRIBUTE, ITEM, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.torch_anatomy import anatomy, descendants, freeze, mode_matters, parameters_of
-from tinyguard.program.torch_forward import call_model, forward_of
-from tinyguard.program.torch_layers import CONTAINERS, layer_named, opaque
+from tinyguard.program.torch_forward import call_model, forward_of, forward_of_layer
+from tinyguard.program.torch_layers import CONTAINERS, LAYERS, layer_named, opaque
 from tinyguard.program.torch_values import Leaves, Model, Tensor
-from tinyguard.program.values import CONSTANT, MISSING, Class, Dict, Iteration, List, Method, Tuple, Unknown
+from tinyguard.program.values import CONSTANT, MISSING, Class, Dict, Iteration, Known, List, Method, Tuple, Unknown
 
 
 def make_model(machine: Machine, cls: Class, call: Call) -> Any:
@@ -23,6 +23,11 @@ def make_model(machine: Machine, cls: Class, call: Call) -> Any:
     model = Model(machine.new_number(), cls.name, cls=cls, built=machine.place())
     if not all(isinstance(base, Class) or getattr(base, "path", "") in MAKERS for base in cls.lineage()):
         model.fields["incomplete"] = True
+    base = next((base for base in cls.lineage() if isinstance(base, Known)), None)
+    if base is not None and base.name != "Module" and not base.name.startswith("_"):
+        model.layer = layer_named(base.name)
+        if cls.find("__init__") is MISSING:
+            set_up_layer(machine, model, call)
     machine.constructing += 1
     try:
         initialise(machine, cls, model, call)
@@ -35,9 +40,18 @@ def make_model(machine: Machine, cls: Class, call: Call) -> Any:
 def make_layer(machine: Machine, call: Call) -> Model:
     """torch.nn.<Something>(...)"""
     name = call.path.rpartition(".")[2]
-    layer = layer_named(name)
-    model = Model(machine.new_number(), name, layer=layer, built=machine.place())
-    fields = model.fields
+    model = Model(machine.new_number(), name, layer=layer_named(name), built=machine.place())
+    set_up_layer(machine, model, call)
+    announce(machine, model)
+    return model
+
+
+def set_up_layer(machine: Machine, model: Model, call: Call) -> None:
+    """What the constructor of a layer of torch.nn does; a user's class on top of it calls it through super()."""
+    layer, fields = model.layer, model.fields
+    if layer is None:
+        return
+    name = layer.kind
     if name in CONTAINERS:
         _fill_container(machine, model, call)
     elif layer.parameters:
@@ -49,8 +63,6 @@ def make_layer(machine: Machine, call: Call) -> Model:
             fields["uses_mode"] = True
     elif layer.passes and layer.mode_matters and call.argument(0, "p", 0.5) == 0:
         fields["no_effect"] = True
-    announce(machine, model)
-    return model
 
 
 def _positive(value: Any) -> bool:
@@ -205,6 +217,15 @@ def set_mode(machine: Machine, model: Model, training: Any) -> None:
     )
 
 
+def call_method_of_base(machine: Machine, model: Model, name: str, call: Call) -> Any:
+    """`super().__init__(...)` and `super().forward(...)` in a user's class on top of a layer of torch.nn."""
+    if name == "__init__":
+        return set_up_layer(machine, model, call)
+    if name == "forward" and model.layer is not None:
+        return forward_of_layer(machine, model, call)
+    return call_method_of_model(machine, model, name, call)
+
+
 def call_method_of_model(machine: Machine, model: Model, name: str, call: Call) -> Any:
     match name:
         case "train":
@@ -293,4 +314,7 @@ def set_attribute_of_model(machine: Machine, model: Model, name: str, value: Any
 ATTRIBUTE[Model] = attribute_of_model
 SET_ATTRIBUTE[Model] = set_attribute_of_model
 ITEM[Model] = item_of_model
-MAKERS["torch.nn.Module"] = make_model
+for _name in ("Module", "modules.Module", "modules.module.Module", "modules.loss._Loss", "modules.loss._WeightedLoss"):
+    MAKERS[f"torch.nn.{_name}"] = make_model
+for _name in (*LAYERS, *CONTAINERS):
+    MAKERS[f"torch.nn.{_name}"] = make_model

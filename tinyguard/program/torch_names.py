@@ -9,6 +9,7 @@ from tinyguard.program.known import Handler, data, first_argument, is_class_name
 from tinyguard.program.machine import KNOWN, PACKAGES, Call, Machine
 from tinyguard.program.tensors import combined_tensors
 from tinyguard.program.torch_data import make_concat, make_loader, make_random_split, make_subset, make_tensor_dataset
+from tinyguard.program.torch_layers import layer_named
 from tinyguard.program.torch_modules import make_layer, make_model
 from tinyguard.program.torch_training import (
     backward,
@@ -155,8 +156,8 @@ def wrapped_model(machine: Machine, call: Call) -> Any:
     inner = call.argument(0, "module")
     if not isinstance(inner, Model):
         return Unknown(graph=True)
-    wrapper = Model(machine.new_number(), "DataParallel", built=machine.place())
-    wrapper.kind, wrapper.fields["module"] = "Sequential", inner
+    wrapper = Model(machine.new_number(), "Sequential", layer=layer_named("Sequential"), built=machine.place())
+    wrapper.fields["module"] = inner
     wrapper.fields["training"] = inner.fields["training"]
     return wrapper
 

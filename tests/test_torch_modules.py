@@ -1,0 +1,82 @@
+"""Classes of users on top of layers of torch.nn: what they hold and what they compute is that of the layer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from tinyguard.events import BackwardRan, Event, LossComputed, ModelBuilt
+from tinyguard.notebook.reader import read
+from tinyguard.program.witness import witness
+
+E = TypeVar("E", bound=Event)
+
+IMPORTS = "import torch\nfrom torch import nn\n"
+LOSS = "\nnn.functional.cross_entropy(model(torch.rand(8, 4)), torch.zeros(8).long()).backward()\n"
+
+
+def events(kind: type[E], code: str) -> list[E]:
+    found = witness(read("notebook.py", (IMPORTS + code).encode())).events
+    return [event for event in found if isinstance(event, kind)]
+
+
+def test_a_normalisation_of_ones_own_is_one() -> None:
+    code = """
+class Norm(nn.BatchNorm2d):
+    def __init__(self, features):
+        super().__init__(features, eps=1e-3)
+
+class Drop(nn.Dropout):
+    pass
+
+model = nn.Sequential(nn.Conv2d(1, 2, 3), Norm(2))
+other = nn.Sequential(nn.Linear(4, 2), Drop())
+"""
+    built = [event for event in events(ModelBuilt, code) if event.kind == "Sequential"]
+    assert [(len(event.parameters.leaves), event.mode_matters) for event in built] == [(2, True), (1, True)]
+    assert all(event.parameters.complete for event in built)
+
+
+def test_a_sequential_of_ones_own_runs_its_layers() -> None:
+    code = """
+class Net(nn.Sequential):
+    def __init__(self, width):
+        super().__init__(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3), nn.Softmax(dim=1))
+
+model = Net(16)
+"""
+    (loss,) = events(LossComputed, code + LOSS)
+    assert loss.activation is not None
+    assert (loss.activation.name, loss.outputs) == ("softmax", 3)
+    (backward,) = events(BackwardRan, code + LOSS)
+    assert (len(backward.reaches.leaves), backward.reaches.complete) == (2, True)
+
+
+def test_a_layer_of_ones_own_may_do_more_than_its_base() -> None:
+    code = """
+class Scaled(nn.Linear):
+    def forward(self, x):
+        return torch.softmax(super().forward(x) * 2, dim=1)
+
+model = Scaled(4, 3)
+"""
+    (loss,) = events(LossComputed, code + LOSS)
+    assert loss.activation is not None
+    assert loss.activation.name == "softmax"
+
+
+def test_a_criterion_of_ones_own_computes_that_of_its_base() -> None:
+    code = """
+class Smooth(nn.CrossEntropyLoss):
+    def forward(self, scores, labels):
+        return super().forward(scores, labels) * 0.9
+
+model = nn.Linear(4, 3)
+Smooth()(model(torch.rand(8, 4)), torch.zeros(8).long())
+"""
+    assert [event.criterion for event in events(LossComputed, code)] == ["cross_entropy"]
+
+
+def test_a_wrapped_model_is_the_model() -> None:
+    code = "model = nn.DataParallel(nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1)))"
+    (loss,) = events(LossComputed, code + LOSS)
+    assert loss.activation is not None
