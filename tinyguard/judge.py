@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from tinyguard.events import Event
 from tinyguard.finding import Finding, Related, Severity
@@ -18,33 +19,35 @@ def judge(events: Iterable[Event], rules: Iterable[Rule], on_fault: OnFault | No
     A rule that fails is reported to `on_fault` and asked no more; without `on_fault` its exception passes.
     """
     story, found = Story(), list[Finding]()
-    wanted = Routes(rules)
+    wanted = routes(tuple(rules))
     for event in events:
         story.remember(event)
-        for rule in tuple(wanted[type(event)]):
+        for rule in wanted[type(event)]:
             try:
                 found += rule.check(event, story)
             except Exception as error:
                 if on_fault is None:
                     raise
                 on_fault(rule.code, error)
-                wanted.drop(rule)
+                wanted = wanted.without(rule)
     return found
 
 
-class Routes(dict[type[Event], list[Rule]]):
+class Routes(dict[type[Event], tuple[Rule, ...]]):
     """The rules that want to see each kind of event, looked up once a kind."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._rules = rules
 
-    def __missing__(self, kind: type[Event]) -> list[Rule]:
-        self[kind] = [rule for rule in self._rules if issubclass(kind, rule.on)]
+    def __missing__(self, kind: type[Event]) -> tuple[Rule, ...]:
+        self[kind] = tuple(rule for rule in self._rules if issubclass(kind, rule.on))
         return self[kind]
 
-    def drop(self, rule: Rule) -> None:
-        self._rules = tuple(other for other in self._rules if other is not rule)
-        self.clear()
+    def without(self, rule: Rule) -> Routes:
+        return Routes(tuple(other for other in self._rules if other is not rule))
+
+
+routes = lru_cache(maxsize=8)(Routes)  # most notebooks of a run are judged by the same rules
 
 
 def distinct(findings: Iterable[Finding]) -> list[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
 from tinyguard.events import (
     BackwardRan,
@@ -51,32 +52,44 @@ class Story:
         self._mode: defaultdict[int, list[ModeSet]] = defaultdict(list)
         self._local_names: defaultdict[int, list[str]] = defaultdict(list)
         self._escaped: set[int] = set()
+        self._gradients: dict[int, list[BackwardRan]] = {}  # by id of the step
 
     def remember(self, event: Event) -> None:
+        kind = type(event)
         self._position[id(event)] = len(self.events)
         self.events.append(event)
-        self._of[type(event)].append(event)
+        self._of[kind].append(event)
+        index = _INDEXED.get(kind)
+        if index is not None:
+            index(self, event)
+
+    def _index_built(self, event: Built) -> None:
         match event:
             case ModelBuilt(model=number) | OptimizerBuilt(optimizer=number) | SchedulerBuilt(scheduler=number):
                 self._built[number] = event
             case LoaderBuilt(loader=number) | DatasetBuilt(dataset=number):
                 self._built[number] = event
-            case NameBound(name=name, object=number, local=local):
-                names = (self._local_names if local else self._names)[number]
-                if name not in names:
-                    names.append(name)
-                if not local:
-                    self._bindings[number].append(event)
-                    self._meaning[name] = event
-            case ModeSet(model=model, models=children):
-                for number in (model, *children):
-                    self._mode[number].append(event)
-            case OptimizerStepped(optimizer=number):
-                self._steps[number].append(event)
-            case SchedulerStepped(scheduler=number):
-                self._scheduler_steps[number].append(event)
-            case Escaped(objects=objects):
-                self._escaped.update(objects)
+
+    def _index_binding(self, event: NameBound) -> None:
+        names = (self._local_names if event.local else self._names)[event.object]
+        if event.name not in names:
+            names.append(event.name)
+        if not event.local:
+            self._bindings[event.object].append(event)
+            self._meaning[event.name] = event
+
+    def _index_mode(self, event: ModeSet) -> None:
+        for number in (event.model, *event.models):
+            self._mode[number].append(event)
+
+    def _index_step(self, event: OptimizerStepped) -> None:
+        self._steps[event.optimizer].append(event)
+
+    def _index_scheduler_step(self, event: SchedulerStepped) -> None:
+        self._scheduler_steps[event.scheduler].append(event)
+
+    def _index_escape(self, event: Escaped) -> None:
+        self._escaped.update(event.objects)
 
     def all(self, kind: type[E]) -> list[E]:
         """Every event of this kind so far, in order."""
@@ -137,6 +150,12 @@ class Story:
         Those since this optimizer's previous step (or its construction) that reach one of its parameters, or may,
         less what was cleared in between.
         """
+        known = self._gradients.get(id(step))
+        if known is None:  # what comes later changes nothing of it
+            known = self._gradients[id(step)] = self._gradients_before(step)
+        return known
+
+    def _gradients_before(self, step: OptimizerStepped) -> list[BackwardRan]:
         found: list[BackwardRan] = []
         gone: frozenset[int] = frozenset()
         built = self.built(step.optimizer)
@@ -154,3 +173,14 @@ class Story:
                         found.append(event)
         found.reverse()
         return found
+
+
+# Most events are of other kinds: those wait in their lists only.
+_INDEXED: dict[type[Event], Callable[[Story, Any], None]] = {
+    **dict.fromkeys(get_args(Built), Story._index_built),
+    NameBound: Story._index_binding,
+    ModeSet: Story._index_mode,
+    OptimizerStepped: Story._index_step,
+    SchedulerStepped: Story._index_scheduler_step,
+    Escaped: Story._index_escape,
+}
