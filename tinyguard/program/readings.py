@@ -18,7 +18,7 @@ LONGEST = 2000  # characters of a line that are read
 
 _NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
 # A number of its own: not that of `l2_loss`, `acc@5`, `top-5`, `float64(`.
-_OWN_NUMBER = pattern(rf"(?<![a-z_@\d.])(?<!op[- ])({_NUMBER})")
+_OWN_NUMBER = pattern(rf"(?=[-+.\dni])(?<![a-z_@\d.])(?<!op[- ])({_NUMBER})")
 _WRAPPED = pattern(r"(?:np\.float\d\d|tensor)\(")
 _ESCAPE = pattern(r"\x1b\[[0-9;]{0,12}[A-Za-z]")
 
