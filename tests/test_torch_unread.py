@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tinyguard.events import BackwardRan, Event, ModelBuilt, OptimizerBuilt, Parameters
 from tinyguard.notebook.reader import read
 from tinyguard.program.witness import witness
@@ -37,9 +39,13 @@ def test_the_optimizer_holds_what_the_loss_reaches() -> None:
     assert (parameters.complete, len(parameters.leaves)) == (True, 1)
 
 
-def test_its_mode_and_its_training_are_not_known() -> None:
-    (model,) = (event for event in events(NET) if isinstance(event, ModelBuilt))
-    assert (model.mode_matters, model.pretrained) == (None, None)
+@pytest.mark.parametrize(
+    ("made", "pretrained"),
+    [("Net()", False), ("Net(3, width=64)", False), ("Net('base.pt')", None), ("load_net()", None)],
+)
+def test_its_mode_is_not_known_and_what_is_made_of_numbers_is_untrained(made: str, pretrained: bool | None) -> None:
+    (model,) = (event for event in events(NET.replace("Net()", made)) if isinstance(event, ModelBuilt))
+    assert (model.mode_matters, model.pretrained) == (None, pretrained)
 
 
 def test_another_one_is_another_model() -> None:

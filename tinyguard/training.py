@@ -60,6 +60,11 @@ def held_out(samples: Samples | None) -> bool:
     return samples is not None and samples.split in ("validation", "test")
 
 
+def called_evaluation(loader: int, story: Story) -> bool:
+    """A name of the notebook says that the loader is for evaluation, whatever its data is."""
+    return any(claimed_split(bound.name) == "evaluation" for bound in story.bindings(loader))
+
+
 def by_name_only(samples: Samples) -> bool:
     """The split is read off nothing but a variable's name."""
     return samples.evidence.startswith("its name")

@@ -81,7 +81,7 @@ def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
 def told_by_name(machine: Machine, name: str, value: Any, evidence: str) -> Any:
     """Names are evidence, too: a loader or data set that nothing else tells the split of takes it from its name."""
     if is_unread_model(machine, name, value):
-        return make_unread(machine)
+        return make_unread(machine, value)
     if isinstance(value, Unknown) and value.graph:
         split = split_in_name(name, _LOADER_NAME)
         if split is None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from tinyguard.program.machine import ATTRIBUTE, Call, Machine
 from tinyguard.program.values import (
+    MADE,
     MISSING,
+    MOVES,
     Bound,
     Class,
     Dict,
@@ -84,6 +86,8 @@ def attribute_of_module(machine: Machine, value: ModuleValue, name: str) -> Any:
 def attribute_of_unknown(machine: Machine, value: Unknown, name: str) -> Any:
     from_file = isinstance(value.key, tuple) and value.key[0] == "file"
     if from_file or name in ("backward", "step", "zero_grad", "parameters"):
+        return Method(value, name)
+    if name in MOVES and isinstance(value.key, tuple) and value.key[0] == MADE:
         return Method(value, name)
     return Unknown((name, value.key), graph=value.graph)
 

@@ -31,6 +31,7 @@ from tinyguard.program.values import (
     Function,
     Generator,
     Instance,
+    Int,
     Known,
     List,
     Method,
@@ -172,7 +173,8 @@ def _fields(cls: Class) -> tuple[str, ...]:
 
 def call_unknown(machine: Machine, unknown: Unknown, call: Call) -> Any:
     if unknown.graph:
-        return made_unread(machine, call, "code that cannot be read")
+        name = unknown.key[1] if isinstance(unknown.key, tuple) and unknown.key[0] == "name" else ""
+        return made_unread(machine, call, "code that cannot be read", str(name))
     for value in call.args:
         if isinstance(value, Tensor):  # `accuracy.update(output, y)` of a metric of some library
             machine.note_measure(value.loaders)
@@ -198,13 +200,18 @@ def escaping(machine: Machine, call: Call) -> Any:
     owner, _, name = call.path.rpartition(".")
     if name in ("backward", "step", "zero_grad"):  # words that only torch uses
         return machine.call(Method(Unknown(("known", owner), graph=True), name), call)
-    return made_unread(machine, call, call.path)
+    return made_unread(machine, call, call.path, name)
 
 
-def made_unread(machine: Machine, call: Call, by: str) -> Unknown:
-    """What code that nobody can read returns: something new, unless it was given something of ours."""
-    escaped = escape(machine, call, by)
-    return Unknown(graph=True) if escaped else Unknown((MADE, machine.new_number()), graph=True)
+def made_unread(machine: Machine, call: Call, by: str, name: str) -> Unknown:
+    """What code that nobody can read returns: something new, unless it was given something of ours.
+
+    `Net()` and `Net(3, width=64)` make a new object; `Net("base.pt")` or `load_net()` may read a trained one.
+    """
+    if escape(machine, call, by):
+        return Unknown(graph=True)
+    fresh = name[:1].isupper() and all(type(value) in (int, float, Int) for value in call.values())
+    return Unknown((MADE, machine.new_number(), fresh), graph=True)
 
 
 def escape(machine: Machine, call: Call, to: str) -> bool:

@@ -20,6 +20,7 @@ from tinyguard.program.values import (
     CONSTANT,
     MADE,
     MISSING,
+    MOVES,
     Class,
     Dict,
     Generator,
@@ -190,7 +191,7 @@ def call_method_of_unknown(machine: Machine, owner: Unknown, name: str, call: Ca
         return Unknown(graph=True)
     if isinstance(owner.key, tuple) and owner.key[0] == "file":
         return owner  # its lines, stripped, split ...
-    if isinstance(owner.key, tuple) and owner.key[0] == MADE and name in ("to", "cuda", "cpu", "float", "double"):
+    if name in MOVES and isinstance(owner.key, tuple) and owner.key[0] == MADE:
         return owner
     return Unknown((name, owner.key), graph=owner.graph)
 

@@ -180,7 +180,7 @@ def asked_child(machine: Machine, model: Model, name: str) -> Model:
     child = Model(machine.new_number(), name, layer=model.layer, built=model.built)
     child.fields["leaf"] = machine.new_number()
     if "unread" in model.fields:  # a part or a method: nobody knows, and its parameters are some of the whole's
-        child.fields.update({"leaf": model.fields["leaf"], "unread": True})
+        child.fields.update({name: model.fields[name] for name in ("leaf", "unread", "pretrained")})
     child.fields["training"] = model.fields["training"]
     child.fields["asked"] = True
     machine.heap.write(model.fields, name, child)

@@ -18,9 +18,10 @@ def is_unread_model(machine: Machine, name: str, value: Any) -> bool:
     return made and name in machine.models
 
 
-def make_unread(machine: Machine) -> Model:
-    """All its parameters are one leaf; its mode, and whether it was trained before, nobody knows."""
+def make_unread(machine: Machine, value: Unknown) -> Model:
+    """All its parameters are one leaf; whether its mode matters nobody knows."""
     model = Model(machine.new_number(), "", layer=opaque("", mode_matters=False), built=machine.place())
-    model.fields.update({"leaf": machine.new_number(), "pretrained": None, "unread": True})
-    machine.emit(ModelBuilt, model=model.number, parameters=parameters_of(machine, model))
+    pretrained = False if isinstance(value.key, tuple) and value.key[2] else None
+    model.fields.update({"leaf": machine.new_number(), "pretrained": pretrained, "unread": True})
+    machine.emit(ModelBuilt, model=model.number, parameters=parameters_of(machine, model), pretrained=pretrained)
     return model

@@ -68,6 +68,7 @@ class Unknown(Value):
         self.graph = graph
 
 
+MOVES = frozenset({"to", "cuda", "cpu", "float", "double"})  # methods that give the model back
 MADE = "made"  # the first part of the key of what unread code returned, when nothing of ours went in
 
 

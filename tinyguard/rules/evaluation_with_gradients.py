@@ -8,7 +8,7 @@ from tinyguard.events import Event, PassEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import held_out
+from tinyguard.training import called_evaluation, held_out
 
 
 class EvaluationWithGradients(Rule):
@@ -102,7 +102,8 @@ for data, target in test_loader:
         if not isinstance(event, PassEnded) or event.backward or event.stepped or not event.measured:
             return
         recording = [use for use in event.models if use.grad and use.parameters.leaves]
-        if recording and (held_out(event.samples) or all(use.training is False for use in event.models)):
+        evaluation = held_out(event.samples) or called_evaluation(event.loader, story)
+        if recording and (evaluation or all(use.training is False for use in event.models)):
             split = event.samples.split
             name = story.name(recording[0].model, "model")
             yield self.finding(

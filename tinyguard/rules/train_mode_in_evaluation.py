@@ -8,6 +8,7 @@ from tinyguard.events import BackwardRan, Event, ModelBuilt, ModelUse, ModeSet, 
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story, certain, possible
+from tinyguard.training import called_evaluation, held_out
 
 
 class TrainModeInEvaluation(Rule):
@@ -94,6 +95,20 @@ net = Net()
 train(net, train_loader, val_loader, epochs=20)
 evaluate(net, val_loader)
 """,
+        # A loader that is called one for tests, whatever it reads.
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 3))
+model.load_state_dict(model.state_dict())
+train_set = TensorDataset(torch.rand(8, 4), torch.randint(3, (8,)))
+test_loader = DataLoader(train_set, batch_size=4)
+hits = 0
+for inputs, labels in test_loader:  # TNY302
+    hits += (model(inputs).argmax(dim=1) == labels).sum().item()
+""",
     )
     good = (
         bad[0].replace("correct = 0", "correct = 0\nmodel.eval()").replace("  # TNY302", ""),
@@ -129,10 +144,12 @@ print("before training", correct / 8)
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if not isinstance(event, PassEnded) or event.backward or event.stepped or not event.measured:
             return
-        held_out = event.samples.split in ("validation", "test")
-        if not held_out and not _apart_from_training(event, story):
+        evaluation = held_out(event.samples) or called_evaluation(event.loader, story)
+        if not evaluation and not _apart_from_training(event, story):
             return
-        data = f"{event.samples.split} data" if held_out else "data that it is not trained on"
+        data = f"{event.samples.split} data" if held_out(event.samples) else "data that it is not trained on"
+        if evaluation and not held_out(event.samples):
+            data = f"`{story.name(event.loader)}`"
         for use in event.models:
             if use.training is True and use.mode_matters and _forgotten(use, event, story):
                 name = story.name(use.model, "model")
