@@ -164,6 +164,7 @@ class Importer:
             text, tree = parsed_file(path)
         if tree is None:
             return Unknown(graph=True)
+        source.yields = "yield" in text
         if not pretend and moves_files(text):
             self.moves_files = True
         frame = Frame(source)

@@ -83,7 +83,7 @@ def tensor_of(machine: Machine, leaves: Leaves) -> Tensor:
 def thawed(machine: Machine, parameters: Parameters) -> tuple[frozenset[int], bool]:
     """The leaves that gradients reach, and whether this is certain of each."""
     frozen = machine.frozen
-    if not frozen:
+    if not frozen or frozen.keys().isdisjoint(parameters.leaves):
         return parameters.leaves, parameters.complete
     certain = all(isinstance(frozen.get(leaf, False), bool) for leaf in parameters.leaves)
     return (

@@ -225,6 +225,8 @@ class Function(Value):
     @property
     def generator(self) -> bool:
         """Calling it gives a generator. Looked up when it is called: most functions that are defined never are."""
+        if not self.source.yields:
+            return False
         known: bool | None = self.node.__dict__.get("_generator")
         if known is None:
             body = [] if isinstance(self.node, ast.Lambda) else self.node.body
@@ -373,9 +375,10 @@ class Context(Value):
 class Source:
     """The text that a piece of code was parsed from: a cell, a sibling module, a pretend module (`pretend`)."""
 
-    __slots__ = ("cell", "path", "pretend")
+    __slots__ = ("cell", "path", "pretend", "yields")
 
-    def __init__(self, path: str, cell: int | None = None, *, pretend: bool = False) -> None:
+    def __init__(self, path: str, cell: int | None = None, *, pretend: bool = False, text: str = "yield") -> None:
         self.path = path
         self.cell = cell
         self.pretend = pretend
+        self.yields = "yield" in text  # only then can a function of it be a generator

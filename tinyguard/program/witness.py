@@ -76,7 +76,9 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     folder = os.path.dirname(notebook.path) or "."
     importer = Importer(machine, None if notebook.path == "-" else folder)
     machine.import_module = importer
-    machine.models = frozenset(name for cell in notebook.cells for name in _PARAMETERS.findall(cell.source))
+    machine.models = frozenset(
+        name for cell in notebook.cells if ".parameters()" in cell.source for name in _asked_for_parameters(cell.source)
+    )
     machine.rearranges = lambda: importer.moves_files or any(moves_files(cell.source) for cell in notebook.cells)
     frame = Frame(Source(notebook.path))
     frame.names["__name__"] = "__main__"
@@ -109,7 +111,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
 
 def _run_cell(machine: Machine, frame: Frame, cell: Cell, number: int, *, cut: bool) -> None:
     path = frame.source.path
-    frame.source = Source(path, cell.number)
+    frame.source = Source(path, cell.number, text=cell.source)
     machine.emit(CellExecuted, count=cell.count, order=number, place=Place(path, cell.number), via=())
     for name in cell.binds:
         if name != "*":
@@ -153,7 +155,16 @@ def _body_of(cell: Cell) -> str:
     return "\n" * (head.count("\n") + 1) + body.partition("\n")[2]
 
 
-_PARAMETERS = pattern(r"\b(\w+)\.parameters\(\)")
+def _asked_for_parameters(source: str) -> Iterable[str]:
+    """The names whose `.parameters()` a cell asks for."""
+    for before in source.split(".parameters()")[:-1]:
+        start = len(before)
+        while start and (before[start - 1].isalnum() or before[start - 1] == "_"):
+            start -= 1
+        if before[start:]:
+            yield before[start:]
+
+
 _ARROW = pattern(r"^-+> ?(\d+)", re.MULTILINE)
 _COLOUR = pattern(r"\x1b\[[0-9;]*m")
 
