@@ -10,7 +10,7 @@ from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.pattern import pattern
 
 FAR = 10**9  # more than any kernel counts
-_RESET = pattern(r'"(?:execution_count|prompt_number)"\s*:\s*0\b')
+_RESET = pattern(rb'"(?:execution_count|prompt_number)"\s*:\s*0\b')
 _LOST_NAME = pattern(r"name '(\w+)' is not defined")
 
 
@@ -115,11 +115,11 @@ def lost_names(cell: Cell) -> frozenset[str]:
 
 def resets_counts(notebook: Notebook) -> bool:
     """A host wrote `In[0]` for cells that it had run: there a missing count says nothing."""
-    text = notebook.text
-    if not text and notebook.path.endswith(".ipynb"):
+    data = notebook.text.encode("utf-8", "surrogatepass")
+    if not data and notebook.path.endswith(".ipynb"):
         try:
-            with open(notebook.path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
+            with open(notebook.path, "rb") as file:
+                data = file.read()
         except OSError:
             return False
-    return _RESET.search(text) is not None
+    return _RESET.search(data) is not None

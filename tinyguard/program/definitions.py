@@ -22,6 +22,7 @@ _GIVEN = """
 KNOWN = frozenset(dir(builtins)).union(_GIVEN.split())
 _HISTORY = pattern(r"_i?\d+")  # _12, _i12: outputs and inputs of earlier cells
 _WORD = pattern(r"[^\W\d]\w*")
+_tuple = tuple.__new__  # Binding(...) in a third of the time
 DEEPEST_CALLS = 20  # calls within calls that are followed
 
 
@@ -106,8 +107,13 @@ class _Run:
         if self.track:
             self.done.clear()
         for step in names.steps:
-            if step.kind != READ or step.name not in self.plain:
-                self.step(step, number, (), step.certain, {})
+            kind, name, node, certain, _, value = step
+            if kind == READ and name in self.plain:
+                continue
+            if kind == BIND and value is None:  # most steps are one of these two
+                self.bind(_tuple(Binding, (name, number, node, certain, None)))
+            else:
+                self.step(step, number, (), certain, {})
 
     def unreadable(self, number: int, cell: Cell) -> None:
         """A cell that does not parse may bind any word in it."""
@@ -151,19 +157,25 @@ class _Run:
             self.anything(step, certain)
 
     def bind(self, binding: Binding) -> None:
-        value = binding.value
-        if isinstance(value, Function):
+        name, _, _, certain, value = binding
+        if value is None:
+            pass
+        elif isinstance(value, Function):
             self.homes[id(value)] = self.number
         elif isinstance(value, Class):
             for method in value.methods.values():
                 self.homes[id(method)] = self.number
-        self.binders.setdefault(binding.name, []).append(binding)
-        before = () if binding.certain else self.bound.get(binding.name, ())
-        self.bound[binding.name] = (*before, binding)
-        if not self.track and value is None and not before:
-            self.plain.add(binding.name)
+        before = self.binders.get(name)
+        if before is None:
+            self.binders[name] = [binding]
         else:
-            self.plain.discard(binding.name)
+            before.append(binding)
+        seen = () if certain else self.bound.get(name, ())
+        self.bound[name] = (*seen, binding) if seen else (binding,)
+        if not self.track and value is None and (name in self.plain or not seen):
+            self.plain.add(name)
+        else:
+            self.plain.discard(name)
 
     def value(self, value: Function | Class | Origin | None, local: Mapping[str, Value]) -> Value:
         if not isinstance(value, Origin):
