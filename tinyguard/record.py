@@ -6,7 +6,7 @@ the command does before it reads its first notebook (`tests/benchmarks/start_up.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -42,6 +42,13 @@ class Record:
             unknown = sorted(fields.keys() - self._known)
             raise TypeError(f"{type(self).__name__}: missing fields {missing}, unknown fields {unknown}")
         self.__dict__.update(fields)
+
+    @classmethod
+    def unchecked(cls, fields: dict[str, Any]) -> Self:
+        """A record of these fields, without a look at their names: for those that are made by the thousand."""
+        record = cls.__new__(cls)
+        record.__dict__.update(fields)
+        return record
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} cannot be assigned: records are frozen")

@@ -41,18 +41,20 @@ def _of_cell(path: str, cell: Cell, classes: int | None) -> Iterator[MetricRepor
             value /= 100
         if accuracy and not 0 <= value <= 1 and math.isfinite(value):
             continue  # a sum, a count, a relative accuracy
-        yield MetricReported(
-            place=place,
-            name=reading.name,
-            kind=reading.kind,
-            value=value if math.isfinite(value) else math.nan,
-            split=reading.split,
-            epoch=_from_one(reading, from_zero),
-            source=reading.source,
-            text=reading.text,
-            classes=classes,
-            samples=reading.samples,
-            plain=reading.plain,
+        yield MetricReported.unchecked(
+            {
+                "place": place,
+                "name": reading.name,
+                "kind": reading.kind,
+                "value": value if math.isfinite(value) else math.nan,
+                "split": reading.split,
+                "epoch": _from_one(reading, from_zero),
+                "source": reading.source,
+                "text": reading.text,
+                "classes": classes,
+                "samples": reading.samples,
+                "plain": reading.plain,
+            }
         )
 
 
