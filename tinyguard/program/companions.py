@@ -35,7 +35,7 @@ def harmless_handler(path: str) -> Handler:
 
 @known("einops.rearrange", "einops.reduce", "einops.repeat", "einops.einsum")
 def einops(machine: Machine, call: Call) -> Any:
-    return combined_tensors(machine, *call.values()).with_(width=None)
+    return combined_tensors(machine, *call.values(), width=None)
 
 
 @known(

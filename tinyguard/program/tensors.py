@@ -11,9 +11,14 @@ from tinyguard.program.machine import Machine
 from tinyguard.program.torch_values import Leaves, Tensor
 from tinyguard.program.values import Dict, Instance, List, Tuple, Unknown
 
+_RESULT = {"activation": None, "known": True, "layer": "", "length": None, "role": ""}  # of any operation
 
-def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
-    """The result of an operation on these: everything that is behind one of them is behind it."""
+
+def combined_tensors(machine: Machine, *operands: Any, **fields: Any) -> Tensor:
+    """The result of an operation on these: everything that is behind one of them is behind it.
+
+    `fields` says what more is known of it.
+    """
     parts: list[Tensor] = []
     for operand in operands:
         kind = type(operand)
@@ -24,10 +29,10 @@ def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
     if len(parts) > 1:  # those that carry nothing add nothing
         parts = [part for part in parts if part.models or part.grad or part.loaders or not part.complete] or parts[:1]
     if not parts:
-        return Tensor()
+        return Tensor(**fields)
     first = parts[0]
     if len(parts) == 1 and machine.modes["grad"] is True:
-        return first.with_(activation=None, known=True, layer="", length=None, role="")
+        return first.with_(**(_RESULT | fields))
     reaches, complete, models, loaders = first.reaches, first.complete, first.models, first.loaders
     graphs, grad, loss, width = first.graphs, first.grad, first.loss, first.width
     for part in parts[1:]:
@@ -42,7 +47,7 @@ def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
         width = width if part.width in (None, width) else part.width if width is None else None
     if machine.modes["grad"] is False:
         reaches, complete, grad, graphs = frozenset(), True, False, ()
-    return Tensor(
+    combined = Tensor(
         reaches,
         complete=complete,
         models=models,
@@ -52,6 +57,8 @@ def combined_tensors(machine: Machine, *operands: Any) -> Tensor:
         grad=grad,
         graphs=graphs,
     )
+    combined.__dict__.update(fields)
+    return combined
 
 
 _CARRIERS = frozenset({Leaves, Tuple, List, Dict, Instance, Unknown})

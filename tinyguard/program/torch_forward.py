@@ -177,17 +177,19 @@ def _layer_forward(machine: Machine, model: Model, layer: Layer, call: Call) -> 
         return activated(machine, first, layer.activation, place=model.built)
     if layer.passes:
         return passed(machine, first)
-    result = combined_tensors(machine, *call.values()).with_(layer=layer.kind)
-    if "leaf" in model.fields:
-        reached, certain = thawed(machine, Parameters(frozenset((model.fields["leaf"],))))
-        if machine.modes["grad"] is not False:
-            result = result.with_(
-                reaches=result.reaches | reached,
-                complete=result.complete and certain,
-                grad=result.grad or bool(reached),
-            )
+    fields: dict[str, Any] = {"layer": layer.kind}
+    if "leaf" not in model.fields:
+        result = combined_tensors(machine, *call.values(), **fields)
+    else:
         width = model.fields.get("out_features")
-        result = result.with_(width=width if isinstance(width, int) else None, activation=None, known=True)
+        fields["width"] = width if isinstance(width, int) else None
+        result = combined_tensors(machine, *call.values(), **fields)
+        if machine.modes["grad"] is not False:
+            reached, certain = thawed(machine, Parameters(frozenset((model.fields["leaf"],))))
+            # A result of our own: nobody has seen it yet.
+            result.reaches |= reached
+            result.complete = result.complete and certain
+            result.grad = result.grad or bool(reached)
     if layer.recurrent:
         return Tuple((result, Tuple((result, result)) if layer.kind.startswith("LSTM") else result))
     return result

@@ -242,7 +242,7 @@ def call_method_of_tensor(machine: Machine, tensor: Tensor, name: str, call: Cal
             machine.note_measure(tensor.loaders)
         if call.args or call.kwargs:
             return Tuple((combined_tensors(machine, tensor), cut(tensor)))
-        return combined_tensors(machine, tensor).with_(width=None)
+        return combined_tensors(machine, tensor, width=None)
     if name in MEASURING:
         return compared_tensors(machine, tensor, call.argument(0))
     if name in ("item", "tolist"):
@@ -250,12 +250,13 @@ def call_method_of_tensor(machine: Machine, tensor: Tensor, name: str, call: Cal
     if name in CUTTING:
         return cut(tensor) if name not in ("size", "shape", "dim", "ndim", "numel", "__len__") else Unknown()
     if name in ("chunk", "split", "unbind"):
-        part = combined_tensors(machine, tensor).with_(width=None)
+        part = combined_tensors(machine, tensor, width=None)
         return List(machine.new_number(), {"items": (part, part), "exact": False})
     if name == "items":  # a batch that is a dict
         return List(machine.new_number(), {"items": (Tuple((Unknown(), tensor)),), "exact": False})
-    result = combined_tensors(machine, tensor, *call.values())
-    return result if name in ("add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_") else result.with_(width=None)
+    if name in ("add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_"):
+        return combined_tensors(machine, tensor, *call.values())
+    return combined_tensors(machine, tensor, *call.values(), width=None)
 
 
 def _reshaped(machine: Machine, tensor: Tensor, name: str, call: Call) -> Any:
@@ -382,7 +383,7 @@ def tensor_function(machine: Machine, call: Call) -> Any:
     if name == "batch_norm":
         machine.note_mode_use()
     if name in _LAYER_OF:
-        return combined_tensors(machine, first).with_(layer=_LAYER_OF[name], width=getattr(first, "width", None))
+        return combined_tensors(machine, first, layer=_LAYER_OF[name], width=getattr(first, "width", None))
     if name in CREATING:
         return _created(machine, call)
     if isinstance(first, (Tensor, Leaves)):
