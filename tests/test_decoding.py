@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tinyguard.notebook import decoding
 from tinyguard.notebook.cells import Notebook
 from tinyguard.notebook.reader import read
+from tinyguard.program.outputs import metrics
 
 OUTPUTS = [
     {"output_type": "stream", "name": "stdout", "text": ["loss 1.0\n", "acc 0.5 \u00e9\U0001f600"]},
@@ -127,6 +128,17 @@ def test_outputs_stay_undecoded_until_somebody_looks() -> None:
     assert len(lazy) == 2
     assert lazy == by_json.cells[0].outputs == (OUTPUTS[0], OUTPUTS[1])
     assert not isinstance(by_json.cells[0].outputs, decoding.Undecoded)
+
+
+def test_what_is_printed_is_read_without_the_pictures() -> None:
+    data = {"text/plain": ["acc: 0.5"], "image/png": "aGk="}
+    shown = {"output_type": "display_data", "data": data, "metadata": {}}
+    by_json, by_msgspec = by_both(document({**CODE, "outputs": [*OUTPUTS, shown]}, {**CODE, "outputs": [shown]}))
+    assert decoding.printed(by_json.cells[1].outputs) == (shown,)
+    (without,) = decoding.printed(by_msgspec.cells[1].outputs)
+    assert without == {"output_type": "display_data", "data": {"text/plain": ["acc: 0.5"]}}
+    assert metrics(by_json) == metrics(by_msgspec)
+    assert [metric.value for metric in metrics(by_msgspec)] == [1.0, 0.5, 0.5, 0.5]
 
 
 def test_what_an_editor_sends_is_kept_as_text() -> None:

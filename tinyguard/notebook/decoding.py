@@ -68,6 +68,17 @@ class Undecoded(Sequence[dict[str, Any]]):
                 self._outputs = outputs_in(_by_json(bytes(raw)))
         return self._outputs
 
+    def printed(self) -> Sequence[dict[str, Any]]:
+        """The outputs with nothing but what they say as text, and less work done for it."""
+        if self._raw is not None:
+            from tinyguard.notebook import typed
+
+            try:
+                return outputs_in(typed.decode_printed(self._raw))
+            except (ValueError, RecursionError):
+                pass
+        return self._decoded()
+
     def __len__(self) -> int:
         return len(self._decoded())
 
@@ -85,6 +96,11 @@ class Undecoded(Sequence[dict[str, Any]]):
 
     def __repr__(self) -> str:
         return repr(self._decoded())
+
+
+def printed(outputs: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """These outputs; of their data at least the plain text."""
+    return outputs.printed() if isinstance(outputs, Undecoded) else outputs
 
 
 def outputs_of(value: Any) -> Sequence[dict[str, Any]]:

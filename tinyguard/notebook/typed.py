@@ -34,5 +34,17 @@ class Document(TypedDict, total=False):
     worksheets: Any  # nbformat 2 and 3: rare
 
 
+Text = TypedDict("Text", {"text/plain": Any}, total=False)
+
+
+class Printed(TypedDict, total=False):
+    """An output without its pictures."""
+
+    output_type: Any
+    text: Any
+    data: Text
+
+
 decode = msgspec.json.Decoder(Document).decode
 decode_outputs = msgspec.json.Decoder().decode
+decode_printed = msgspec.json.Decoder(list[Printed]).decode

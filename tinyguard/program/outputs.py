@@ -9,6 +9,7 @@ from typing import Any
 from tinyguard.events import MetricReported
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
+from tinyguard.notebook.decoding import printed
 from tinyguard.program.readings import Reading, readings
 
 READ = 200_000  # characters at either end of one output; what lies between is not read
@@ -23,13 +24,13 @@ def metrics(notebook: Notebook, classes: int | None = None) -> tuple[MetricRepor
     """
     found: list[MetricReported] = []
     for cell in notebook.cells:
-        if cell.code and cell.count is not None and cell.outputs:
+        if cell.code and cell.count is not None:
             found += _of_cell(notebook.path, cell, classes)
     return tuple(found)
 
 
 def _of_cell(path: str, cell: Cell, classes: int | None) -> Iterator[MetricReported]:
-    seen = [reading for text in _texts(cell.outputs) for reading in readings(text)]
+    seen = [reading for text in _texts(printed(cell.outputs)) for reading in readings(text)]
     if not seen:
         return
     place = Place(path, cell.number)
