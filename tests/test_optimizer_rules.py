@@ -278,11 +278,15 @@ def test_gradients_may_be_cleared_anywhere_between() -> None:
     assert lines(GradientsNeverCleared(), READY, cleared(3), ADDING, cleared(10, OTHER_MODEL), ADDING) == [12]
 
 
+def test_what_else_an_optimizer_may_hold_does_not_matter_for_gradients_that_pile_up() -> None:
+    turn = [backward(11), stepped(12, parameters=leaves(100, 101, complete=False))]
+    assert lines(GradientsNeverCleared(), READY, turn, turn) == [12]
+
+
 def test_gradients_that_only_may_add_up_are_not_told() -> None:
-    dim = leaves(100, 101, complete=False)
     for turn in (
         [backward(11, facts=MAYBE), stepped(12)],
-        [backward(11), stepped(12, parameters=dim)],
+        [backward(11), stepped(12, parameters=leaves(complete=False))],
         [backward(11, OTHER_MODEL), stepped(12)],
     ):
         assert lines(GradientsNeverCleared(), READY, turn, turn) == []
@@ -303,6 +307,11 @@ def test_gradients_that_are_thrown_away_are_told_at_the_clearing() -> None:
     assert lines(GradientsClearedBeforeStep(), READY, backward(11), cleared(12), stepped(13)) == [12]
 
 
+def test_clearing_all_that_is_stepped_leaves_nothing_whatever_else_was_reached() -> None:
+    dim = backward(11, reaches=leaves(100, 101, complete=False))
+    assert lines(GradientsClearedBeforeStep(), READY, [dim, cleared(12)], stepped(13)) == [12]
+
+
 def test_what_is_left_after_clearing_is_enough() -> None:
     for left in (
         [backward(11), cleared(12, OTHER_MODEL)],
@@ -314,7 +323,7 @@ def test_what_is_left_after_clearing_is_enough() -> None:
         [backward(11), stepped(11), cleared(12)],
         [cleared(12)],
         [backward(11, facts=MAYBE), cleared(12)],
-        [backward(11, reaches=leaves(100, 101, complete=False)), cleared(12)],
+        [backward(11, reaches=leaves(100, 101, complete=False)), cleared(12, parameters=leaves(100, 101, 102))],
         [Escaped(place=at(3), objects=(OPTIMIZER,)), backward(11), cleared(12)],
     ):
         assert lines(GradientsClearedBeforeStep(), READY, left, stepped(13)) == []

@@ -39,6 +39,8 @@ USUAL_NAMES = {
     "transforms": "torchvision.transforms",
     "datasets": "torchvision.datasets",
     "np": "numpy",
+    "tqdm": "tqdm.tqdm",
+    "tqdm_notebook": "tqdm.tqdm",
     "plt": "matplotlib.pyplot",
 }
 

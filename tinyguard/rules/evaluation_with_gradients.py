@@ -99,11 +99,12 @@ for data, target in test_loader:
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, PassEnded) or event.backward or event.stepped or not event.measured:
+        if not isinstance(event, PassEnded) or event.backward or event.stepped:
             return
         recording = [use for use in event.models if use.grad and use.parameters.leaves]
         evaluation = held_out(event.samples) or called_evaluation(event.loader, story)
-        if recording and (evaluation or all(use.training is False for use in event.models)):
+        in_eval_mode = all(use.training is False for use in event.models)
+        if recording and ((evaluation and in_eval_mode) or (event.measured and (evaluation or in_eval_mode))):
             split = event.samples.split
             name = story.name(recording[0].model, "model")
             yield self.finding(

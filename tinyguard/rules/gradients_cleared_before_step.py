@@ -126,7 +126,7 @@ for step in range(20):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, OptimizerStepped) or not event.parameters.complete or story.escaped(event.optimizer):
+        if not isinstance(event, OptimizerStepped) or story.escaped(event.optimizer):
             return
         cleared: GradientsCleared | None = None
         for other in reversed(lap(event, story)):
@@ -138,8 +138,10 @@ for step in range(20):
                         cleared = other
                 case BackwardRan() if may_touch(other.reaches, event.parameters):
                     lost = other.reaches.leaves & event.parameters.leaves
-                    known = other.reaches.complete and certain(other, given=event)
-                    if cleared is not None and known and lost <= cleared.parameters.leaves:
+                    if not lost or cleared is None or not certain(other, given=event):
+                        return
+                    whole = other.reaches.complete and event.parameters.complete
+                    if cleared.parameters == event.parameters or (whole and lost <= cleared.parameters.leaves):
                         yield self._cleared(cleared, other, event, story)
                     return
 

@@ -187,7 +187,7 @@ optimizer.step()
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, OptimizerStepped) or not event.parameters.complete or story.escaped(event.optimizer):
+        if not isinstance(event, OptimizerStepped) or story.escaped(event.optimizer):
             return
         before = previous(event, story)
         if before is None or (before.place, before.via) != (event.place, event.via) or not certain(before, given=event):

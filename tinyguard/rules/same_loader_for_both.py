@@ -138,6 +138,30 @@ for epoch in range(20):
 with torch.no_grad():
     print(sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader))
 """,
+        # the test set is read with train=True; a sampler picks from the same split what is trained on
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, SubsetRandomSampler
+from torchvision import datasets, transforms
+
+torch.manual_seed(0)
+train_data = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor())
+test_data = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor())  # TNY202 lint
+indices = torch.randperm(60_000).tolist()
+train_loader = DataLoader(train_data, batch_size=64, sampler=SubsetRandomSampler(indices[:50_000]))
+test_loader = DataLoader(test_data, batch_size=64)
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for epoch in range(10):
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+with torch.no_grad():
+    print(sum((model(images).argmax(1) == labels).sum().item() for images, labels in test_loader) / 60_000)
+""",
     )
     good = (
         # the data set is split first
@@ -259,16 +283,16 @@ def _same_data(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> st
     """How the samples of the two loaders are the same; empty when they are not, or may not be."""
     if evaluated.loader == trained.loader:
         return "the same loader"
-    if evaluated.sampler or trained.sampler or evaluated.dataset is None or trained.dataset is None:
+    if evaluated.sampler or evaluated.dataset is None or trained.dataset is None:
         return ""
     if evaluated.dataset == trained.dataset:
-        return "the same data set"
+        return "" if trained.sampler else "the same data set"
     if evaluated.samples.sources - {evaluated.dataset} or by_name_only(evaluated.samples):
         return ""  # a part: other parts of the same data may be disjoint
     for source in trained.samples.sources | {trained.dataset}:
         origin = story.built(source)
         if isinstance(origin, DatasetBuilt) and _split_read(origin.samples) == _split_read(evaluated.samples):
-            part = "" if source == trained.dataset else "a part of "
+            part = "" if source == trained.dataset and not trained.sampler else "a part of "
             return f"{part}the same split ({evaluated.samples.evidence})"
     return ""
 

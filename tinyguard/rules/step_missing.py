@@ -15,6 +15,7 @@ from tinyguard.events import (
 )
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
+from tinyguard.steps import later
 from tinyguard.story import Story, certain
 
 
@@ -87,6 +88,23 @@ for epoch in range(20):
         loss.backward()  # TNY504 lint
     evaluate(model)
 """,
+        # An earlier optimizer stepped the same model; that was another loop.
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+trial = torch.optim.SGD(model.parameters(), lr=1e-5)
+for step in range(20):
+    trial.zero_grad()
+    model(torch.rand(8, 4)).pow(2).mean().backward()
+    trial.step()
+# %%
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    optimizer.zero_grad()
+    model(torch.rand(8, 4)).pow(2).mean().backward()  # TNY504
+""",
     )
     good = (
         bad[0].replace("backward()  # TNY504", "backward()\n    optimizer.step()"),
@@ -140,9 +158,12 @@ for step in range(20):
         laps: dict[object, list[BackwardRan]] = {}
         for backward in story.all(BackwardRan):
             laps.setdefault((backward.place, backward.via), []).append(backward)
-        stepped = _union(step.parameters for step in story.all(OptimizerStepped))
         for passes in laps.values():
-            if len(passes) == 1 or not stepped.complete or stepped.overlaps(passes[-1].reaches):
+            if len(passes) == 1:
+                continue
+            steps = [step for step in story.all(OptimizerStepped) if later(step, passes[0], story)]
+            stepped = _union(step.parameters for step in steps)
+            if not stepped.complete or stepped.overlaps(passes[-1].reaches):
                 continue
             built = _optimizer_at_rest(passes[-1], story)
             if built is not None and not story.steps(built.optimizer):

@@ -14,6 +14,10 @@ from mutations.training import Step, enclosing, is_called, steps
 MODE_MATTERS = re.compile(r"\b(Dropout|BatchNorm|dropout\()")
 
 
+def _mode_matters(draft: Draft) -> bool:
+    return bool(MODE_MATTERS.search(re.sub(r"#.*", "", draft.all_code())))
+
+
 def _mode_calls(draft: Draft, method: str) -> list[tuple[int, list[ast.stmt], ast.stmt]]:
     """All statements `model.train()` or `model.eval()` that stand on lines of their own."""
     return [
@@ -29,7 +33,7 @@ def _mode_calls(draft: Draft, method: str) -> list[tuple[int, list[ast.stmt], as
 def eval_mode_in_training(draft: Draft) -> Iterator[Mutant]:
     """The only `train()` of the notebook, in front of a training step of its function or loop, becomes `eval()`."""
     calls = _mode_calls(draft, "train")
-    if len(calls) != 1 or draft.all_code().count(".train(") != 1 or not MODE_MATTERS.search(draft.all_code()):
+    if len(calls) != 1 or draft.all_code().count(".train(") != 1 or not _mode_matters(draft):
         return
     index, block, node = calls[0]
     if any(
@@ -50,7 +54,7 @@ def _shares_scope(draft: Draft, index: int, block: list[ast.stmt], found: Step) 
 def eval_dropped_from_evaluation(draft: Draft) -> Iterator[Mutant]:
     """The only `eval()`, followed in its block by an evaluating loop under no_grad, of a model with dropout or norm."""
     calls = _mode_calls(draft, "eval")
-    if len(calls) != 1 or draft.all_code().count(".eval(") != 1 or not MODE_MATTERS.search(draft.all_code()):
+    if len(calls) != 1 or draft.all_code().count(".eval(") != 1 or not _mode_matters(draft):
         return
     index, block, node = calls[0]
     after = "\n".join(draft.segment(index, other) for other in block if other.lineno > node.lineno)
