@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from tinyguard.events import BackwardRan, Event, LossComputed, ModelBuilt
+from tinyguard.events import BackwardRan, DimensionGuessed, Event, LossComputed, ModelBuilt
 from tinyguard.notebook.reader import read
 from tinyguard.program.witness import witness
 
@@ -80,3 +80,32 @@ def test_a_wrapped_model_is_the_model() -> None:
     code = "model = nn.DataParallel(nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1)))"
     (loss,) = events(LossComputed, code + LOSS)
     assert loss.activation is not None
+
+
+def test_a_layer_that_a_forward_builds_is_marked() -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+
+    def forward(self, x):
+        return nn.Linear(8, 3)(self.first(x))
+
+model = Net()
+"""
+    assert [(event.kind, event.in_forward) for event in events(ModelBuilt, code + LOSS)] == [
+        ("Net", False),
+        ("Linear", True),
+    ]
+
+
+def test_a_dimension_left_to_torch_is_told_once_a_place() -> None:
+    code = """
+model = nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax())
+for step in range(3):
+    scores = nn.functional.softmax(model(torch.rand(8, 4)))
+    other = nn.functional.softmax(model(torch.rand(8, 4)), 1) + torch.softmax(scores, -1)
+"""
+    found = [(event.function, event.place.line) for event in events(DimensionGuessed, code)]
+    assert found == [("LogSoftmax", 4), ("softmax", 6)]

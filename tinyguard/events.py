@@ -228,6 +228,7 @@ class ModelBuilt(Event):
     kind: str = ""  # its class: "Net", "resnet18"
     pretrained: bool | None = None
     mode_matters: bool | None = None
+    in_forward: bool = False  # during the forward pass of another
 
 
 class ModeSet(Event):
@@ -258,6 +259,12 @@ class BackwardRan(Event):
     samples: Samples | None = None
     loss: Place | None = None  # where the loss was computed
     criterion: str = ""
+
+
+class DimensionGuessed(Event):
+    """A function that works along a dimension was not told which; the first time at this place."""
+
+    function: str  # "softmax", "LogSoftmax"
 
 
 class GradientsCleared(Event):

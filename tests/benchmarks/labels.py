@@ -35,6 +35,8 @@ CODES: dict[str, tuple[str, ...]] = {
     "metric_wrong": ("TNY801", "TNY802", "TNY803"),
     "config_contradiction": ("TNY603", "TNY604"),
     "ignored_argument": ("TNY603",),
+    "implicit_dim": ("TNY404",),
+    "layer_in_forward": ("TNY305",),
 }
 
 

@@ -148,6 +148,7 @@ class Machine:
         self.frozen: dict[int, Any] = _seen_parts()  # parameter leaves whose requires_grad was set
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
+        self.guesses: dict[Place, tuple[str, tuple[Place, ...]]] = {}  # where a dimension was left to torch
         self.again = 0  # second laps of loops under way
         self.looking = False  # such a lap goes no further than its first step
         self.trained_passes = 0  # over loaders, that are over
@@ -293,6 +294,11 @@ class Machine:
         """The forward under way does something that depends on the mode."""
         if self.forwards:
             self.heap.write(self.forwards[0].fields, "uses_mode", True)
+
+    def note_guess(self, function: str) -> None:
+        """It was not told along which dimension. Written down at the end: an event would make the forward unique."""
+        place, via = self.where()
+        self.guesses.setdefault(place, (function, via))
 
     def note_constants(self, function: str, positional: list[str], call: Call) -> None:
         """Remember the numbers that a call gives literally: a configuration may say something else."""

@@ -65,6 +65,9 @@ FUNCTIONAL_ACTIVATIONS = {
     "expit": "sigmoid",
 }
 
+# Without `dim` torch takes one by the number of dimensions of the input, and warns; the methods of tensors ask for it.
+DIMENSIONED = frozenset({"softmax", "log_softmax", "softmin", "Softmax", "LogSoftmax", "Softmin"})
+
 LAYERS: dict[str, Layer] = {}
 for _name in _WITH_PARAMETERS.split():
     if not _name.endswith("_"):

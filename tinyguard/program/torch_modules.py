@@ -13,7 +13,7 @@ from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import ATTRIBUTE, ITEM, MAKERS, SET_ATTRIBUTE, Call, Machine
 from tinyguard.program.torch_anatomy import anatomy, descendants, freeze, mode_matters, parameters_of
 from tinyguard.program.torch_forward import call_model, forward_of, forward_of_layer
-from tinyguard.program.torch_layers import CONTAINERS, LAYERS, layer_named, opaque
+from tinyguard.program.torch_layers import CONTAINERS, DIMENSIONED, LAYERS, layer_named, opaque
 from tinyguard.program.torch_values import Leaves, Model, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Class, Dict, Iteration, Known, List, Method, Tuple, Unknown
 
@@ -63,6 +63,8 @@ def set_up_layer(machine: Machine, model: Model, call: Call) -> None:
             fields["uses_mode"] = True
     elif layer.passes and layer.mode_matters and call.argument(0, "p", 0.5) == 0:
         fields["no_effect"] = True
+    elif name in DIMENSIONED and call.argument(0, "dim") is None and not call.open:
+        machine.note_guess(name)
 
 
 def _positive(value: Any) -> bool:
@@ -127,6 +129,7 @@ def announce(machine: Machine, model: Model) -> None:
             kind=model.kind,
             pretrained=body.pretrained,
             mode_matters=mode_matters(body),
+            in_forward=bool(machine.forwards),
         )
 
 

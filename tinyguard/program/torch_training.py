@@ -28,7 +28,7 @@ from tinyguard.program.tensors import (
 )
 from tinyguard.program.torch_anatomy import freeze
 from tinyguard.program.torch_forward import compute_loss
-from tinyguard.program.torch_layers import FUNCTIONAL_ACTIVATIONS, FUNCTIONAL_LOSSES
+from tinyguard.program.torch_layers import DIMENSIONED, FUNCTIONAL_ACTIVATIONS, FUNCTIONAL_LOSSES
 from tinyguard.program.torch_values import Leaves, Optimizer, Scheduler, Tensor
 from tinyguard.program.values import Bound, Class, Dict, Function, List, Method, Partial, Tuple, Unknown
 
@@ -367,6 +367,8 @@ def tensor_function(machine: Machine, call: Call) -> Any:
     if name in FUNCTIONAL_LOSSES:
         return compute_loss(machine, name, call)
     if name in FUNCTIONAL_ACTIVATIONS:
+        if name in DIMENSIONED and call.path.startswith("torch.nn.") and call.argument(1, "dim") is None:
+            machine.note_guess(name)
         return activated(machine, first, FUNCTIONAL_ACTIVATIONS[name])
     if name in (
         "dropout",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tinyguard.events import CellExecuted, Event, RunEnded, SettingIgnored
+from tinyguard.events import CellExecuted, DimensionGuessed, Event, RunEnded, SettingIgnored
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.pattern import pattern
@@ -104,6 +104,8 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
             _recover(machine, frame)
     frame.at = None
     _emit_ignored_settings(machine, frame)
+    for place, (function, via) in machine.guesses.items():
+        machine.emit(DimensionGuessed, function=function, place=place, via=via)
     unread = any(skipped.cell is not None for skipped in notebook.skipped)
     machine.emit(RunEnded, complete=not reason and not unread, place=Place(notebook.path), via=())
     return Witnessed(events=tuple(machine.events), complete=not reason, reason=reason)
