@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, ModelBuilt, RunEnded, SeedSet
+from tinyguard.events import BackwardRan, Event, ModelBuilt, ModelUse, RunEnded, SeedSet
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import trainings
+from tinyguard.training import loader_of, trainings
 
 OTHERS = frozenset({"numpy", "random"})  # generators that torch does not draw weights from
 
@@ -80,6 +80,22 @@ from torch import nn
 np.random.seed(0)
 """
         + _REST.replace("model = nn.Linear(8, 3)", "model = nn.Linear(8, 3)  # TNY605"),
+        # fine-tuning: the weights are given, the order of the batches is not
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+train_loader = DataLoader(TensorDataset(torch.ones(64, 8), torch.arange(64) % 3), batch_size=16, shuffle=True)
+model = nn.Linear(8, 3)  # TNY605
+model.load_state_dict({"weight": torch.ones(3, 8), "bias": torch.zeros(3)})
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for features, labels in train_loader:
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(features), labels).backward()
+    optimizer.step()
+""",
     )
     good = (
         """
@@ -158,13 +174,14 @@ def train(loader):
         for backward in trainings(story):
             for use in backward.models:
                 built = story.built(use.model)
-                if not isinstance(built, ModelBuilt) or use.pretrained is not False or backward.facts or built.facts:
+                random = _what_is_random(use, backward, story)
+                if not isinstance(built, ModelBuilt) or not random or backward.facts or built.facts:
                     continue
                 half = " and ".join(sorted(seeded))
                 yield self.finding(
-                    f"the weights are random and torch has no seed, though {half} has"
+                    f"{random} and torch has no seed, though {half} has"
                     if half
-                    else "the weights are random and nothing sets a seed: no run can be repeated",
+                    else f"{random} and nothing sets a seed: no run can be repeated",
                     built.decision,
                     remedy="call `torch.manual_seed(0)` in the first cell",
                     related=(("the model is trained here", backward.decision),),
@@ -172,3 +189,11 @@ def train(loader):
                     seeded=sorted(seeded),
                 )
                 return
+
+
+def _what_is_random(use: ModelUse, backward: BackwardRan, story: Story) -> str:
+    """What a seed would settle: the weights, or, where they come from elsewhere, the order of the batches."""
+    if use.pretrained is False:
+        return "the weights are random"
+    loader = loader_of(backward.loader, story)
+    return "the order of the batches is random" if use.pretrained and loader is not None and loader.shuffle else ""
