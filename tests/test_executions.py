@@ -14,6 +14,8 @@ from tinyguard.notebook.cells import Notebook
 from tinyguard.program.counts import counts
 from tinyguard.program.definitions import star_exports
 from tinyguard.program.executions import recorded_order, state_events
+from tinyguard.program.witness import witness
+from tinyguard.rule import catalogue
 
 NET = "# %%\nclass C:\n    def forward(self): return x\n"
 
@@ -28,7 +30,10 @@ def counted(*given: int | None) -> Notebook:
 
 def missing(text: str, folder: object = "") -> set[str]:
     """The names that Restart & Run All would not have."""
-    reads = [event for event in state_events(book(text, folder)) if isinstance(event, NameRead)]
+    found = book(text, folder)
+    events = state_events(found)
+    assert state_events(found, witness(found).unbound) == events  # what the witness knows only saves work
+    reads = [event for event in events if isinstance(event, NameRead)]
     return {name for event in reads if event.on_restart is None for name in (event.name, *event.also)}
 
 
@@ -103,7 +108,8 @@ def test_a_name_that_only_a_function_needs_is_missing_at_its_call() -> None:
     [
         "# %%\ndef f(): return g()\ndef g(): return x\n# %%\nf()",
         "# %%\nclass C:\n    def __init__(self): self.y = x\n# %%\nC()",
-        "# %%\nclass B:\n    def forward(self): return x\nclass C(B): pass\n# %%\nc = C().to(device=1)\nc()",
+        "# %%\nfrom torch.nn import Module\nclass B(Module):\n    def forward(self): return x\nclass C(B): pass\n"
+        "# %%\nc = C().to(device=1)\nc()",
         "# %%\nclass C:\n    def run(self): self.step()\n    def step(self): x\n# %%\nc = C()\nc.run()",
         NET + "def train(a, model): return model(a)\n# %%\nc = C()\ntrain(1, model=c)",
         NET + "def a(m): m()\ndef b(n): a(n)\n# %%\nc = C()\nb(c)",
@@ -249,3 +255,11 @@ def test_a_host_that_writes_zero_for_cells_that_ran(tmp_path: Path) -> None:
         None
     ]
     assert state_events(book(text).replace(text='{"execution_count": 0}')) == ()
+
+
+@pytest.mark.parametrize("code", sorted(catalogue()))
+def test_what_the_witness_found_unbound_only_saves_work(code: str, tmp_path: Path) -> None:
+    rule = catalogue()[code]
+    for text in (*rule.bad, *rule.good):
+        found = notebook(parse(text), str(tmp_path))
+        assert state_events(found, witness(found).unbound) == state_events(found)

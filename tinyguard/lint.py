@@ -88,7 +88,8 @@ def events(notebook: Notebook, partly: list[Skipped], on_fault: OnFault) -> Sequ
     seen = attempt("witness", lambda: witness(notebook), Witnessed(events=(), complete=True, reason=""), on_fault)
     if not seen.complete and seen.reason:
         partly.append(Skipped(path=notebook.path, reason=f"partly analysed: {seen.reason}"))
-    states = attempt("executions", lambda: state_events(notebook), NOTHING, on_fault)
+    unbound = seen.unbound if seen.complete and not notebook.skipped else None
+    states = attempt("executions", lambda: state_events(notebook, unbound), NOTHING, on_fault)
     reported = attempt("outputs", lambda: reported_events(notebook, class_count(seen.events)), NOTHING, on_fault)
     # Outputs are the last thing that a reader looks at; rules of absence speak at the RunEnded behind them.
     end = next((index for index, event in enumerate(seen.events) if isinstance(event, RunEnded)), len(seen.events))

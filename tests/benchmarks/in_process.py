@@ -86,7 +86,9 @@ def staged(path: str) -> tuple[float, ...]:
     recorded = 0.0
     if recorded_order(read(path)) is not None:
         recorded = cpu(functools.partial(witness, read(path), order="recorded"))
-    state = cpu(functools.partial(state_events, read(path)))
+    seen = witness(read(path))
+    unbound = seen.unbound if seen.complete and not read(path).skipped else None
+    state = cpu(functools.partial(state_events, read(path), unbound))
     outputs = cpu(functools.partial(metrics, read(path), None))
     forget()
     whole = cpu(functools.partial(lint, read(path)))

@@ -123,6 +123,8 @@ def call_partial(machine: Machine, partial: Partial, call: Call) -> Any:
 
 def call_instance(machine: Machine, instance: Instance, call: Call) -> Any:
     method = instance.cls.find("__call__") if instance.cls else MISSING
+    if method is MISSING and instance.cls:
+        method = instance.cls.find("forward")  # a module whose base class is not written down
     if isinstance(method, Function):
         return call_bound(machine, Bound(method, instance), call)
     escape(machine, call, "an object whose class cannot be read")

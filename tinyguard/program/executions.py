@@ -6,7 +6,7 @@ import ast
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -40,8 +40,12 @@ def recorded_order(notebook: Notebook) -> tuple[int, ...] | None:
     return None if list(order) == sorted(order) else order
 
 
-def state_events(notebook: Notebook) -> tuple[Event, ...]:
-    """Reads that Restart & Run All, or the recorded order, gives something else or nothing."""
+def state_events(notebook: Notebook, unbound: Collection[str] | None = None) -> tuple[Event, ...]:
+    """Reads that Restart & Run All, or the recorded order, gives something else or nothing.
+
+    `unbound`: the names that a whole run from the top read before anything had bound them; None: not known. Where
+    there are none and every cell ran in order, there is nothing to look for.
+    """
     if notebook.script and len(notebook.cells) == 1:
         return ()  # a plain script: every other linter reads it
     known = Counts({}) if notebook.script else counts(notebook)
@@ -49,6 +53,8 @@ def state_events(notebook: Notebook) -> tuple[Event, ...]:
     unsorted = list(order) != sorted(order)
     passed_over = _passed_over(notebook, order)
     compare = bool(unsorted or passed_over or known.restarted)
+    if not compare and unbound is not None and not unbound:
+        return ()
     state = _State(notebook, follow(notebook, uses=compare), known)
     events: list[Event] = list(state.missing())
     if compare:

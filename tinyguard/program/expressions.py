@@ -55,10 +55,10 @@ def name(machine: Machine, node: ast.Name, frame: Frame) -> Any:
                 machine.read_names.add(wanted)
             return names[wanted]
         seen = seen.parent
-    known = BUILTINS.get(wanted)
-    if known is None and wanted in USUAL_NAMES:
-        known = Known(USUAL_NAMES[wanted])
-    return known or Unknown(("name", wanted), graph=True)
+    if wanted in BUILTINS:
+        return BUILTINS[wanted]
+    machine.unbound.add(wanted)
+    return Known(USUAL_NAMES[wanted]) if wanted in USUAL_NAMES else Unknown(("name", wanted), graph=True)
 
 
 BUILTINS: dict[str, Any] = {}  # filled by `builtins`

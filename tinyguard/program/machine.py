@@ -156,6 +156,7 @@ class Machine:
         self.passes: list[Pass] = []
         self.plans: list[Plan] = []
         self.caches: dict[Any, Any] = {}
+        self.unbound: set[str] = set()  # names that were read and that nothing had bound
         self.read_names: set[str] = set()  # of the notebook, that something read
         self.constants: dict[Place, GivenConstant] = {}
         self.rearranges: Callable[[], bool] = lambda: False  # whether the program moves files about

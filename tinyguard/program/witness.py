@@ -62,6 +62,7 @@ class Witnessed(Record):
     events: tuple[Event, ...]
     complete: bool  # False: not all of the notebook was followed; `reason` says why
     reason: str = ""
+    unbound: frozenset[str] = frozenset()  # names that were read and that nothing had bound
 
 
 def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_BUDGET) -> Witnessed:
@@ -108,7 +109,9 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
         machine.emit(DimensionGuessed, function=function, place=place, via=via)
     unread = any(skipped.cell is not None for skipped in notebook.skipped)
     machine.emit(RunEnded, complete=not reason and not unread, place=Place(notebook.path), via=())
-    return Witnessed(events=tuple(machine.events), complete=not reason, reason=reason)
+    return Witnessed(
+        events=tuple(machine.events), complete=not reason, reason=reason, unbound=frozenset(machine.unbound)
+    )
 
 
 def _run_cell(machine: Machine, frame: Frame, cell: Cell, number: int, *, cut: bool) -> None:
