@@ -283,20 +283,35 @@ def test_only_what_is_surely_more_than_a_few_batches_is_judged() -> None:
 
 
 def test_augmented_test_data_is_told_where_the_data_set_is_built() -> None:
+    training = CIFAR_TRAIN.replace(augmentation=("RandomCrop",))
     augmented = CIFAR_TEST.replace(augmentation=("RandomCrop",))
     loaders = [dataset_built(TEST_SET, augmented), loader_built(TEST_LOADER, augmented, dataset=TEST_SET)]
     once = evaluation(samples=augmented)
-    (finding,) = told(AugmentationOnEvaluationData(), loaders, step(), once, END)
+    (finding,) = told(AugmentationOnEvaluationData(), loaders, step(samples=training), once, END)
     assert finding.place == at(1, TEST_SET)
     assert "RandomCrop" in finding.message
-    assert len(told(AugmentationOnEvaluationData(), loaders, step(), once, step(), once, step())) == 1
     assert (
-        places(AugmentationOnEvaluationData(), loaders, step(), once, once, once, END) == []
+        len(
+            told(
+                AugmentationOnEvaluationData(),
+                loaders,
+                step(samples=training),
+                once,
+                step(samples=training),
+                once,
+                step(samples=training),
+            )
+        )
+        == 1
+    )
+    assert (
+        places(AugmentationOnEvaluationData(), loaders, step(samples=training), once, once, once, END) == []
     )  # test-time augmentation
     assert places(AugmentationOnEvaluationData(), loaders, once.replace(measured=False), END) == []
-    shared = [loader_built(dataset=TEST_SET), loaders[1]]  # a sampler holds part of the training data out
+    shared = [loader_built(samples=training, dataset=TEST_SET), loaders[1]]  # a sampler holds some of it out
     assert places(AugmentationOnEvaluationData(), loaders[0], shared, once, END) == [at(1, TEST_LOADER)]
-    training = CIFAR_TRAIN.replace(augmentation=("RandomCrop",))
+    turned = CIFAR_TRAIN.replace(augmentation=("RandomRotation",))
+    assert places(AugmentationOnEvaluationData(), loaders, loader_built(samples=turned), once, END) == []
     assert places(AugmentationOnEvaluationData(), evaluation(samples=training), END) == []
     assert places(AugmentationOnEvaluationData(), evaluation(), END) == []
 

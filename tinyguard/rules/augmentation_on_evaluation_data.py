@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnded
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnded, Samples
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -164,6 +164,16 @@ with torch.no_grad():
             votes = votes + model(images).softmax(1)
             hits = (votes.argmax(1) == labels).sum().item()
 """,
+        # how well does it know turned pictures? the training has seen none
+        _START
+        + """
+# %%
+turned = transforms.Compose([transforms.RandomRotation(180), transforms.ToTensor()])
+train_loader = DataLoader(pictures(32, augmented), batch_size=8, shuffle=True)
+train(train_loader)
+test_loader = DataLoader(pictures(16, turned), batch_size=16)
+print(accuracy(test_loader))
+""",
         # crops from the middle are not random
         _START
         + """
@@ -197,6 +207,8 @@ for images, labels in test_loader:
             samples = passed.samples
             if not _evaluates(passed) or not held_out(samples) or not samples.augmentation or passed.facts:
                 continue
+            if _is_meant(samples, story):
+                continue
             built = loader_of(passed.loader, story)
             transforms = ", ".join(samples.augmentation)
             yield self.finding(
@@ -209,6 +221,13 @@ for images, labels in test_loader:
                 ),
                 transforms=list(samples.augmentation),
             )
+
+
+def _is_meant(samples: Samples, story: Story) -> bool:
+    """The training data has none of these transforms: turned or noisy test pictures are what is asked about."""
+    training = [built.samples for built in story.all(LoaderBuilt) if built.samples.split == "train"]
+    training += [backward.samples for backward in story.all(BackwardRan) if backward.samples is not None]
+    return bool(training) and not any(set(samples.augmentation) & set(trained.augmentation) for trained in training)
 
 
 def _evaluates(passed: PassEnded) -> bool:

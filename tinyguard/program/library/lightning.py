@@ -72,8 +72,11 @@ class LightningModule(nn.Module):
         self.requires_grad_(True)
         self.train()
 
-    def load_from_checkpoint(self, *args, **kwargs):
-        return self
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path=None, *args, **kwargs):
+        model = cls(**kwargs)
+        model.load_state_dict(checkpoint_path)
+        return model
 
     # What a user's module may define; here, that it has nothing to do.
     def configure_optimizers(self):
