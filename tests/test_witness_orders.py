@@ -148,6 +148,6 @@ def test_deep_nesting_costs_that_cell_at_most(deep: str) -> None:
 def test_after_a_cell_nested_too_deeply_the_machine_is_whole() -> None:
     deep = "1" + " + 1" * 5000
     loops = f"with torch.no_grad():\n    for i in range(100):\n        for j in range(100):\n            n = {deep}"
-    seen = watch_notebook(ipynb(loops, "for i in range(3):\n    number(i)"))
+    seen = watch_notebook(ipynb(loops, "for i in (0, 1, 2):\n    number(i)"))
     assert seen.numbers == [0, 1, 2]
     assert all(event.place.cell == 2 for event in seen.all(SeedSet))

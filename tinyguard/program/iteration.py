@@ -29,14 +29,17 @@ from tinyguard.program.values import (
 
 EXACT_ITEMS = 12  # a longer sequence is run as two laps
 EXACT_RANGE = 4
+# A `for` statement outside constructors and forwards may hold a whole training in each lap:
+EXACT_LAPS = 6  # four models by name are run in full, a grid of settings is not
+EXACT_COUNTED = 2  # laps that differ by a number alone: what crosses from one to the next is seen by then
 
 Lap = Callable[[Any], Signal]
 
 
-def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
+def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame, *, long: bool = False) -> bool:
     """Run `lap` once for each item. True if these were all items there are.
 
-    Stops when a lap ends with "break", "return" or "raise".
+    `long`: the lap is the body of a `for` statement. Stops when a lap ends with "break", "return" or "raise".
     """
     if isinstance(iterable, Generator):
         return run_generator(machine, iterable, lap)
@@ -48,7 +51,7 @@ def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
     head = frame.at
     machine.passes.extend(begun)
     try:
-        exact = _run(machine, iterable, lap, frame, loaders)
+        exact = _run(machine, iterable, lap, frame, loaders, long=long)
     finally:
         del machine.passes[len(machine.passes) - len(begun) :]
     frame.at = head
@@ -57,8 +60,10 @@ def laps(machine: Machine, iterable: Any, lap: Lap, frame: Frame) -> bool:
     return exact
 
 
-def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[Loader]) -> bool:
+def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[Loader], *, long: bool) -> bool:
     items, exact = items_of(machine, iterable, frame)
+    if long and exact and not (machine.constructing or machine.forwards):
+        items, exact = _shortened(items, counted=isinstance(iterable, Range))
     mark = machine.heap.mark()
     facts = machine.keep_facts()
     head = frame.at
@@ -243,6 +248,12 @@ def _sequence(items: tuple[Any, ...], *, exact: bool) -> tuple[list[Any], bool]:
         return [Unknown(graph=True)], False
     second = items[1] if len(items) > 1 else items[0]
     return [items[0], Unknown() if isinstance(second, CONSTANT) else second], False
+
+
+def _shortened(items: list[Any], *, counted: bool) -> tuple[list[Any], bool]:
+    if len(items) <= (EXACT_COUNTED if counted else EXACT_LAPS):
+        return items, True
+    return _sequence(tuple(items), exact=False)
 
 
 def _range(value: Range) -> tuple[list[Any], bool]:

@@ -28,7 +28,7 @@ def for_(machine: Machine, node: ast.For | ast.AsyncFor, frame: Frame) -> Signal
     machine.plans.append(plan)
     frame.at = node
     try:
-        laps(machine, iterable, lap, frame)
+        laps(machine, iterable, lap, frame, long=True)
     finally:
         machine.plans.pop()
     frame.at = node
