@@ -53,7 +53,7 @@ def test_a_line_for_ipython_takes_its_lines_and_does_nothing(line: str) -> None:
     assert lines(f"{line}\nb = 2") == [(1, "pass"), (1 + height, "b = 2")]
 
 
-@pytest.mark.parametrize("line", ["ls", "ls -l", "pwd", "cd -p", "whos"])
+@pytest.mark.parametrize("line", ["ls", "ls -l", "pwd", "cd -p", "whos", "watermark -iv"])
 def test_a_cell_of_one_command_is_no_python_although_it_parses(line: str) -> None:
     assert lines(line) == []
 

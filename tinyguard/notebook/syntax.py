@@ -18,7 +18,7 @@ _NO_PYTHON = ("%", "!", "In [")
 
 # A cell of one such word, and perhaps options, means the command although it happens to be Python: `ls -l`.
 _COMMANDS = frozenset(
-    ("cat", "cd", "clear", "hist", "history", "lf", "lk", "ll", "ls", "lsmagic", "pwd", "who", "whos")
+    ("cat", "cd", "clear", "hist", "history", "lf", "lk", "ll", "ls", "lsmagic", "pwd", "watermark", "who", "whos")
 )
 
 
