@@ -104,7 +104,7 @@ for data, target in test_loader:
         recording = [use for use in event.models if use.grad and use.parameters.leaves]
         evaluation = held_out(event.samples) or called_evaluation(event.loader, story)
         in_eval_mode = all(use.training is False for use in event.models)
-        if recording and ((evaluation and in_eval_mode) or (event.measured and (evaluation or in_eval_mode))):
+        if recording and (in_eval_mode or (event.measured and evaluation)):
             split = event.samples.split
             name = story.name(recording[0].model, "model")
             yield self.finding(
