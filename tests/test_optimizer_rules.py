@@ -220,7 +220,13 @@ def test_absence_is_not_told_of_what_escaped() -> None:
     for number in (MODEL, OPTIMIZER):
         escaped = Escaped(place=at(5), objects=(number,))
         assert lines(StepMissing(), READY, escaped, UNSTEPPED, UNSTEPPED, ended()) == []
-        assert lines(BackwardMissing(), READY, escaped, UNDIFFERENTIATED, UNDIFFERENTIATED, ended()) == []
+        turn = [escaped, *UNDIFFERENTIATED]
+        assert lines(BackwardMissing(), READY, turn, turn, ended()) == []
+
+
+def test_what_had_the_model_before_the_loop_gives_it_no_gradient_in_the_loop() -> None:
+    plotted = Escaped(place=at(5), objects=(MODEL,))
+    assert lines(BackwardMissing(), READY, plotted, UNDIFFERENTIATED, UNDIFFERENTIATED, ended()) == [12]
 
 
 def test_a_step_that_may_be_taken_is_a_step() -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, GradientsSet, LossComputed, ModelUse, OptimizerStepped, RunEnded
+from tinyguard.events import (
+    BackwardRan,
+    Escaped,
+    Event,
+    GradientsSet,
+    LossComputed,
+    ModelUse,
+    OptimizerStepped,
+    RunEnded,
+)
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.steps import judged, lap, may_touch, previous
@@ -170,8 +179,9 @@ def _loss_without_gradient(step: OptimizerStepped, story: Story) -> LossComputed
         return None
     losses = [event for event in before if isinstance(event, LossComputed) and certain(event, given=step)]
     meant = [loss for loss in losses if any(_would_train(use, step) for use in loss.models)]
-    if not meant or any(story.escaped(use.model) for loss in meant for use in loss.models):
-        return None
+    unread = {number for event in before if isinstance(event, Escaped) for number in event.objects}
+    if not meant or any(use.model in unread for loss in meant for use in loss.models):
+        return None  # code that nobody can read may have called backward() in this lap
     here = (step.place.path, step.place.cell)
     if any(
         may_touch(backward.reaches, step.parameters)

@@ -63,7 +63,12 @@ def eval_dropped_from_evaluation(draft: Draft) -> Iterator[Mutant]:
     runs = all(is_called(draft, name) for name in functions) and not any(
         isinstance(one, ast.ClassDef) for one in around
     )
-    if "no_grad" in after and re.search(r"for .+ in .*(load|iter|dl)", after) and ".backward(" not in after and runs:
+    if (
+        "no_grad" in after
+        and re.search(r"for .+ in .*(load|iterator|_iter\b|dl\b)", after)
+        and ".backward(" not in after
+        and runs
+    ):
         mutant = draft.copy()
         mutant.remove(index, node, block)
         yield Mutant(mutant, index, draft.segment(index, node))
@@ -83,7 +88,7 @@ def no_grad_dropped_from_evaluation(draft: Draft) -> Iterator[Mutant]:
             in_class = any(isinstance(parent, ast.ClassDef) for parent in around)
             if (
                 re.match(r"with torch\.(no_grad|inference_mode)\(\):\n", text)
-                and re.search(r"for .+ in .*(load|iter|dl)", text)
+                and re.search(r"for .+ in .*(load|iterator|_iter\b|dl\b)", text)
                 and not re.search(r'\.grad\b|backward|"""|\'\'\'', text)
                 and "set_grad_enabled" not in draft.all_code()
                 and not decorated
