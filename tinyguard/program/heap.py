@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinyguard.events import Parameters, Samples
@@ -77,6 +77,11 @@ class Heap:
             if type(key) is int and type(fields) is Parts:  # a parameter that was never frozen is not frozen
                 one, other = (False if way is MISSING else way for way in (one, other))
             self.write(fields, key, self.joined(one, other, memo))
+
+    def changes(self, mark: int) -> Iterator[tuple[Any, Any]]:
+        """What was there before each write since `mark`, and what is there now."""
+        for fields, key, old in self._trail[mark:]:
+            yield old, fields.get(key, MISSING)
 
     def widen(self, mark: int) -> None:
         """Between two laps: numbers that the first lap changed are no longer known."""

@@ -10,7 +10,8 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from tinyguard.events import BatchDrawn, Event, LossComputed, PassEnded
+from tinyguard.events import BatchDrawn, PassEnded
+from tinyguard.program.crossing import lap_start, nothing_crosses
 from tinyguard.program.machine import Call, Frame, Machine, Pass, Signal
 from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Tensor
 from tinyguard.program.values import (
@@ -68,7 +69,7 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     facts = machine.keep_facts()
     head = frame.at
     index = 0
-    told, trained = len(machine.events), machine.trained_passes
+    start, trained = lap_start(machine), machine.trained_passes
     if not exact and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
@@ -86,7 +87,7 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         machine.restore_facts(facts)
         if machine.looking and loaders and machine.passes[-1].stepped:
             raise SeenEnoughError
-        if signal in ("break", "return", "raise") or (not exact and _tells_nothing_new(machine.events, told)):
+        if signal in ("break", "return", "raise") or (not exact and nothing_crosses(machine, start)):
             break
     if not exact:
         machine.again -= index
@@ -113,14 +114,6 @@ def _look(machine: Machine, lap: Lap, item: Any) -> None:
         machine.again = again
     finally:
         machine.looking = False
-
-
-def _tells_nothing_new(events: list[Event], since: int) -> bool:
-    """A lap that did nothing which a further lap could build on: a second one would tell the same again."""
-    return all(type(event) in _PASSIVE for event in events[since:])
-
-
-_PASSIVE = frozenset({BatchDrawn, LossComputed})
 
 
 def _end_pass(machine: Machine, entry: Pass) -> None:

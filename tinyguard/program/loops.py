@@ -8,6 +8,7 @@ from typing import Any
 from tinyguard.events import Number, TrainingPlanned
 from tinyguard.program.assignment import assign
 from tinyguard.program.conditions import truth
+from tinyguard.program.crossing import lap_start, nothing_crosses
 from tinyguard.program.iteration import laps, loaders_of, run_generator
 from tinyguard.program.machine import EXECUTE, Call, Frame, Machine, Plan, Signal
 from tinyguard.program.values import MISSING, Bound, Context, Function, Generator, Instance, Int, Range, Unknown
@@ -75,7 +76,7 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
     machine.plans.append(plan)
     signal: Signal = None
     lap = 0
-    told = len(machine.events)
+    start = lap_start(machine)
     facts = machine.keep_facts()
     mark = machine.heap.mark()
     try:
@@ -84,7 +85,7 @@ def while_(machine: Machine, node: ast.While, frame: Frame) -> Signal:
                 break
             signal = machine.run(node.body, frame)
             machine.restore_facts(facts)
-            if signal in ("break", "return", "raise") or len(machine.events) == told:
+            if signal in ("break", "return", "raise") or nothing_crosses(machine, start):
                 break
             if lap == 0 and not machine.again:
                 machine.heap.widen(mark)

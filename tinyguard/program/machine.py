@@ -149,6 +149,8 @@ class Machine:
         self.forwards: list[Model] = []  # whose forward is under way, one in another
         self.constructing = 0  # constructors of modules under way
         self.guesses: dict[Place, tuple[str, tuple[Place, ...]]] = {}  # where a dimension was left to torch
+        self.decisions = 0  # branches taken for a comparison that was decided
+        self.kept = 0  # tensors with a graph that went into a list or a sum
         self.again = 0  # second laps of loops under way
         self.looking = False  # such a lap goes no further than its first step
         self.trained_passes = 0  # over loaders, that are over

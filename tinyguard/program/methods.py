@@ -8,6 +8,7 @@ from typing import Any
 from tinyguard.program.attributes import attribute_native
 from tinyguard.program.builtins import MAX_TEXT, next_
 from tinyguard.program.containers import any_of, collected
+from tinyguard.program.crossing import may_keep
 from tinyguard.program.machine import ATTRIBUTE, CALL, METHODS, Call, Machine
 from tinyguard.program.operators import note_kept
 from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
@@ -63,6 +64,7 @@ def call_method_of_list(machine: Machine, owner: List, name: str, call: Call) ->
     match name:
         case "append" | "add":
             value = call.argument(0)
+            may_keep(machine, value)
             node = call.node
             if isinstance(value, Tensor) and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 for kept in owner.items[-1:]:

@@ -10,6 +10,7 @@ from typing import Any
 from tinyguard.events import GraphKept
 from tinyguard.program.conditions import condition_of, key_of, truth
 from tinyguard.program.containers import merge
+from tinyguard.program.crossing import may_keep
 from tinyguard.program.machine import EVALUATE, Call, Frame, Machine
 from tinyguard.program.tensors import combined_tensors, compared_tensors
 from tinyguard.program.torch_values import Leaves, Tensor
@@ -41,6 +42,8 @@ def binary(machine: Machine, node: ast.BinOp, frame: Frame) -> Any:
     left = EVALUATE[type(node.left)](machine, node.left, frame)
     right = EVALUATE[type(node.right)](machine, node.right, frame)
     if isinstance(node.op, ast.Add) and isinstance(left, Tensor) and isinstance(right, Tensor):
+        if left.loss and right.loss:
+            may_keep(machine, right)
         note_kept(machine, left, right, node.left, "+")
     return combined(machine, left, type(node.op), right)
 

@@ -8,6 +8,7 @@ from typing import Any
 from tinyguard.program.assignment import assign, bind, delete
 from tinyguard.program.conditions import condition_of, truth
 from tinyguard.program.containers import collected
+from tinyguard.program.crossing import may_keep, may_turn_out_otherwise
 from tinyguard.program.machine import EVALUATE, EXECUTE, STAR_NAMES, Frame, Machine, Signal
 from tinyguard.program.operators import combined, note_kept
 from tinyguard.program.values import Known, List
@@ -40,6 +41,7 @@ def augmented(machine: Machine, node: ast.AugAssign, frame: Frame) -> Signal:
         machine.heap.write(old.fields, "exact", old.exact and exact)
         return None
     if isinstance(node.op, ast.Add):
+        may_keep(machine, value)
         note_kept(machine, old, value, node.target, "+=")
     result = combined(machine, old, type(node.op), value)
     assign(machine, node.target, result, frame)
@@ -64,6 +66,8 @@ def if_(machine: Machine, node: ast.If, frame: Frame) -> Signal:
     test = machine.evaluate(node.test, frame)
     known = truth(machine, test)
     if known is not None:
+        if may_turn_out_otherwise(node):
+            machine.decisions += 1
         return machine.run(node.body if known else node.orelse, frame)
     return machine.both(
         condition_of(test), lambda: machine.run(node.body, frame), lambda: machine.run(node.orelse, frame)
