@@ -160,53 +160,62 @@ def merge(result: Dict, value: Any) -> None:
 
 
 def comprehension(machine: Machine, node: Any, frame: Frame) -> Any:
-    inner = Frame(frame.source, parent=frame, function=frame.function)
-    items: list[Any] = []
-    result = Dict(machine.new_number())
-    exact = True
-
-    def element() -> None:
-        if isinstance(node, ast.DictComp):
-            key, value = machine.evaluate(node.key, inner), machine.evaluate(node.value, inner)
-            if isinstance(key, CONSTANT):
-                result.fields[key] = value
-            else:
-                result.state["other"] = value
-                result.state["exact"] = False
-        else:
-            items.append(machine.evaluate(node.elt, inner))
-
-    def clause(index: int) -> None:
-        nonlocal exact
-        if index == len(node.generators):
-            element()
-            return
-        generator = node.generators[index]
-
-        def lap(value: Any) -> Signal:
-            nonlocal exact
-            assign(machine, generator.target, value, inner)
-            for test in generator.ifs:
-                known = truth(machine, machine.evaluate(test, inner))
-                if known is False:
-                    return None
-                exact = exact and known is True
-            clause(index + 1)
-            return None
-
-        if not laps(machine, machine.evaluate(generator.iter, inner), lap, frame):
-            exact = False
-
-    machine.stack.append(inner)
-    inner.at = node
+    """A list, set or dict comprehension, or a generator expression: all are run at once."""
+    made = _Comprehension(machine, node, frame)
+    machine.stack.append(made.inner)
     try:
-        clause(0)
+        made.clause(0)
     finally:
         machine.stack.pop()
     if isinstance(node, ast.DictComp):
-        result.state["exact"] = result.exact and exact
-        return result
-    return List(machine.new_number(), {"items": tuple(items), "exact": exact})
+        made.result.state["exact"] = made.result.exact and made.exact
+        return made.result
+    return List(machine.new_number(), {"items": tuple(made.items), "exact": made.exact})
+
+
+class _Comprehension:
+    """A comprehension while it runs: one clause in another, the element innermost."""
+
+    def __init__(self, machine: Machine, node: Any, frame: Frame) -> None:
+        self.machine = machine
+        self.node = node
+        self.frame = frame
+        self.inner = Frame(frame.source, parent=frame, function=frame.function)
+        self.inner.at = node
+        self.items: list[Any] = []
+        self.result = Dict(machine.new_number())
+        self.exact = True
+
+    def clause(self, index: int) -> None:
+        if index == len(self.node.generators):
+            self.element()
+            return
+        generator = self.node.generators[index]
+
+        def lap(value: Any) -> Signal:
+            assign(self.machine, generator.target, value, self.inner)
+            for test in generator.ifs:
+                known = truth(self.machine, self.machine.evaluate(test, self.inner))
+                if known is False:
+                    return None
+                self.exact = self.exact and known is True
+            self.clause(index + 1)
+            return None
+
+        if not laps(self.machine, self.machine.evaluate(generator.iter, self.inner), lap, self.frame):
+            self.exact = False
+
+    def element(self) -> None:
+        machine, node = self.machine, self.node
+        if not isinstance(node, ast.DictComp):
+            self.items.append(machine.evaluate(node.elt, self.inner))
+            return
+        key, value = machine.evaluate(node.key, self.inner), machine.evaluate(node.value, self.inner)
+        if isinstance(key, CONSTANT):
+            self.result.fields[key] = value
+        else:
+            self.result.state["other"] = value
+            self.result.state["exact"] = False
 
 
 def slice_(machine: Machine, node: ast.Slice, frame: Frame) -> Any:

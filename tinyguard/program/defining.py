@@ -49,6 +49,7 @@ CLASS_BODY: Any = object()  # marks the frame of a class body: functions defined
 def class_(machine: Machine, node: ast.ClassDef, frame: Frame) -> Signal:
     bases = tuple(machine.evaluate(base, frame) for base in node.bases)
     defined = Class(machine.new_number(), node.name, bases, frame.source)
+    machine.classes.append(defined)
     defined.built = place_of(frame.source, node)
     body = Frame(frame.source, parent=frame, function=CLASS_BODY)
     body.names = defined.fields

@@ -23,7 +23,7 @@ def constant(machine: Machine, node: ast.Constant, frame: Frame) -> Any:
     number: Int | None = getattr(node, "_number", None)
     if number is None:
         number = Int(value)
-        number.written = (frame.source, node)
+        number.written = (frame.source, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
         node._number = number  # type: ignore[attr-defined]
     return number
 

@@ -43,6 +43,9 @@ class Heap:
         ):
             self.structure += 1
 
+    def forget(self) -> None:
+        self._trail.clear()
+
     def mark(self) -> int:
         return len(self._trail)
 

@@ -141,6 +141,8 @@ class Machine:
         self.heap = Heap(self.new_number)
         self.facts: dict[Any, bool] = {}
         self._facts: frozenset[Any] | None = frozenset()
+        self.classes: list[Class] = []
+        self.modules: list[Frame] = []
         self.stack: list[Frame] = []
         self.active: dict[ast.AST, int] = {}  # how often each function is under way
         self.modes: dict[str, Any] = Names(grad=True)
@@ -164,6 +166,18 @@ class Machine:
         self.rearranges: Callable[[], bool] = lambda: False  # whether the program moves files about
         self.models: frozenset[str] = frozenset()  # names whose `.parameters()` the notebook asks for
         self.import_module: Callable[[str, Frame], Any] = lambda name, frame: MISSING
+
+    def dissolve(self) -> None:
+        """After the run: untie what refers to itself, so that all of it is gone at once, without a collection."""
+        for cls in self.classes:
+            cls.fields.clear()
+        for frame in self.modules:
+            frame.names.clear()
+        self.heap.forget()
+        for container in (self.caches, self.differentiated, self.constants, self.active, self.stack, self.plans):
+            container.clear()
+        self.import_module = lambda name, frame: MISSING
+        self.rearranges = lambda: False
 
     # --- numbers, places, events --------------------------------------------------------------------------------------
 

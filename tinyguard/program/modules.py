@@ -171,6 +171,7 @@ class Importer:
         frame.names.update(__name__=name, __file__=path)
         module = ModuleValue(machine.new_number(), name, frame.names)
         self._modules[name] = module
+        machine.modules.append(frame)
         machine.stack.append(frame)
         try:
             machine.run(tree.body, frame)

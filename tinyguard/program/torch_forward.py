@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from tinyguard.events import LossComputed, Parameters
+from tinyguard.events import LossComputed, ModelUse, Parameters
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import CALL, Call, Machine
 from tinyguard.program.tensors import activated, combined_tensors, detached, passed, thawed
@@ -41,35 +41,44 @@ def _outermost_forward(machine: Machine, model: Model, call: Call) -> Any:
         if entry.loader in inputs.loaders and use not in entry.forwards:
             entry.forwards.append(use)
     off = machine.modes["grad"] is False
-    graph = () if off else (Graph(),)
+    return _attached(machine, result, _History(use, inputs, () if off else (Graph(),), off))
 
-    def attach(value: Any) -> Any:
-        if isinstance(value, Tensor) and off:
-            return detached(value).with_(
-                models=merged((use,), inputs.models), loaders=merged(inputs.loaders, value.loaders)
-            )
-        if isinstance(value, Tensor):
-            grad = value.grad or inputs.grad
-            return value.with_(
-                reaches=value.reaches | inputs.reaches,
-                complete=value.complete and inputs.complete,
-                models=merged((use,), inputs.models),
-                loaders=merged(inputs.loaders, value.loaders),
-                grad=grad,
-                graphs=merged(graph, inputs.graphs) if grad else (),
-            )
-        if isinstance(value, Tuple):
-            return Tuple(tuple(attach(part) for part in value.items))
-        if isinstance(value, List):
-            items = tuple(attach(part) for part in value.items)
-            return List(machine.new_number(), {"items": items, "exact": value.exact})
-        if isinstance(value, Dict):
-            twin = Dict(machine.new_number(), {name: attach(part) for name, part in value.fields.items()})
-            twin.state = dict(value.state)
-            return twin
-        return value
 
-    return attach(result)
+class _History(NamedTuple):
+    """What a forward's result owes to its call."""
+
+    use: ModelUse
+    inputs: Tensor
+    graph: tuple[Graph, ...]
+    off: bool  # gradients are
+
+
+def _attached(machine: Machine, value: Any, history: _History) -> Any:
+    inputs = history.inputs
+    if isinstance(value, Tensor):
+        models, loaders = merged((history.use,), inputs.models), merged(inputs.loaders, value.loaders)
+        if history.off:
+            return detached(value).with_(models=models, loaders=loaders)
+        grad = value.grad or inputs.grad
+        return value.with_(
+            reaches=value.reaches | inputs.reaches,
+            complete=value.complete and inputs.complete,
+            models=models,
+            loaders=loaders,
+            grad=grad,
+            graphs=merged(history.graph, inputs.graphs) if grad else (),
+        )
+    if isinstance(value, Tuple):
+        return Tuple(tuple([_attached(machine, part, history) for part in value.items]))
+    if isinstance(value, List):
+        items = tuple([_attached(machine, part, history) for part in value.items])
+        return List(machine.new_number(), {"items": items, "exact": value.exact})
+    if isinstance(value, Dict):
+        entries = {name: _attached(machine, part, history) for name, part in value.fields.items()}
+        twin = Dict(machine.new_number(), entries)
+        twin.state = dict(value.state)
+        return twin
+    return value
 
 
 BY_MODE = object()  # in the place of a remembered result: the forward asks for `self.training`

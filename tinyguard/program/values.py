@@ -75,15 +75,15 @@ MADE = "made"  # the first part of the key of what unread code returned, when no
 class Int(int):
     """A whole number that knows where it is written. Arithmetic gives plain numbers again."""
 
-    written: tuple[Source, ast.Constant] | None = None
+    # The source, and its place in it. Not the node, which keeps this number: a cycle would outlive the run.
+    written: tuple[Source, int, int, int | None, int | None] | None = None
 
     @property
     def place(self) -> Place | None:
         if self.written is None or self.written[0].pretend:
             return None
-        source, node = self.written
-        line, end = node.lineno, node.end_col_offset
-        return Place(source.path, source.cell, line, node.col_offset + 1, node.end_lineno, end + 1 if end else None)
+        source, line, column, end_line, end = self.written
+        return Place(source.path, source.cell, line, column + 1, end_line, end + 1 if end else None)
 
 
 def restart_keys() -> None:

@@ -83,6 +83,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     machine.rearranges = lambda: importer.moves_files or any(moves_files(cell.source) for cell in notebook.cells)
     frame = Frame(Source(notebook.path))
     frame.names["__name__"] = "__main__"
+    machine.modules.append(frame)
     machine.stack.append(frame)
     recorded = recorded_order(notebook) if order == "recorded" else None
     indices = range(len(notebook.cells)) if recorded is None else _with_ghosts(notebook, recorded)
@@ -109,6 +110,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
         machine.emit(DimensionGuessed, function=function, place=place, via=via)
     unread = any(skipped.cell is not None for skipped in notebook.skipped)
     machine.emit(RunEnded, complete=not reason and not unread, place=Place(notebook.path), via=())
+    machine.dissolve()
     return Witnessed(
         events=tuple(machine.events), complete=not reason, reason=reason, unbound=frozenset(machine.unbound)
     )
