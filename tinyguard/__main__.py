@@ -9,7 +9,7 @@ import sys
 
 def program() -> None:
     """Runs the command line of this process and ends it."""
-    gc.set_threshold(100_000)  # no collection before the first notebook; those after it are as cheap as ever
+    gc.set_threshold(100_000)  # hardly anything waits for a collection: see `Machine.dissolve`
     from tinyguard.cli import main
 
     # A stream that the caller has closed is None.
