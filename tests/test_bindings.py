@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from tinyguard.program.bindings import cell_names
-from tinyguard.program.names import BIND, READ, CellNames, Class, Function, Step
+from tinyguard.program.names.bindings import cell_names
+from tinyguard.program.names.steps import BIND, READ, CellNames, Class, Function, Step
 
 
 def names_of(source: str) -> CellNames:

@@ -11,9 +11,9 @@ from examples import notebook, parse
 
 from tinyguard.events import CellRepeated, CountsUnsorted, Event, KernelRestarted, NameRead, ObjectStale
 from tinyguard.notebook.cells import Notebook
-from tinyguard.program.counts import counts
-from tinyguard.program.definitions import star_exports
-from tinyguard.program.executions import recorded_order, state_events
+from tinyguard.program.names.counts import counts
+from tinyguard.program.names.definitions import star_exports
+from tinyguard.program.names.executions import recorded_order, state_events
 from tinyguard.program.witness import witness
 from tinyguard.rule import catalogue
 

@@ -82,7 +82,7 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
 
 def events(notebook: Notebook, partly: list[Skipped], on_fault: OnFault) -> Sequence[Event]:
     """What Restart & Run All would do, and what the file records: states of the kernel, and outputs."""
-    from tinyguard.program.executions import state_events
+    from tinyguard.program.names.executions import state_events
     from tinyguard.program.witness import Witnessed, witness
 
     seen = attempt("witness", lambda: witness(notebook), Witnessed(events=(), complete=True, reason=""), on_fault)
@@ -107,7 +107,7 @@ def reported_events(notebook: Notebook, classes: int | None) -> Sequence[Event]:
 
 def recorded_events(notebook: Notebook, on_fault: OnFault) -> Sequence[Event]:
     """What was done in the order that the execution counts prove; nothing when it is that of the document."""
-    from tinyguard.program.executions import recorded_order
+    from tinyguard.program.names.executions import recorded_order
     from tinyguard.program.witness import witness
 
     if attempt("executions", lambda: recorded_order(notebook), None, on_fault) is None:

@@ -76,7 +76,7 @@ def staged(path: str) -> tuple[float, ...]:
     """One pass through the stages, and the whole; every stage gets a notebook that nobody has touched before."""
     from tinyguard.lint import lint
     from tinyguard.notebook.reader import read
-    from tinyguard.program.executions import recorded_order, state_events
+    from tinyguard.program.names.executions import recorded_order, state_events
     from tinyguard.program.outputs import metrics
     from tinyguard.program.witness import witness
 

@@ -10,9 +10,9 @@ from tinyguard.events import GradientsCleared, NameBound, Parameters, Samples
 from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
 from tinyguard.program.machine import SET_ATTRIBUTE, Call, Frame, Machine, place_of, tracked
-from tinyguard.program.tensors import combined_tensors
-from tinyguard.program.torch_unread import is_unread_model, make_unread
-from tinyguard.program.torch_values import Dataset, Loader, Model, Optimizer, Tensor
+from tinyguard.program.pretend.tensors import combined_tensors
+from tinyguard.program.pretend.unread import is_unread_model, make_unread
+from tinyguard.program.pretend.values import Dataset, Loader, Model, Optimizer, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Instance, List, ModuleValue, Tuple, Unknown
 
 _SPLITS = {

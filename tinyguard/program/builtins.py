@@ -11,9 +11,9 @@ from tinyguard.program.conditions import condition_of, truth
 from tinyguard.program.containers import any_of, collected, merge
 from tinyguard.program.expressions import BUILTINS
 from tinyguard.program.machine import KNOWN, MAKERS, Call, Machine, place_of
-from tinyguard.program.tensors import combined_tensors
-from tinyguard.program.torch_data import draw
-from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Optimizer, Tensor
+from tinyguard.program.pretend.data import draw
+from tinyguard.program.pretend.tensors import combined_tensors
+from tinyguard.program.pretend.values import Dataset, Leaves, Loader, Model, Optimizer, Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,

@@ -19,7 +19,7 @@ from tinyguard.program.machine import (
     Machine,
     tracked,
 )
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MADE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyguard.program.machine import Machine
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import CONSTANT, Dict, Known, List, Object, Tuple, Unknown, new_key
 
 

@@ -9,7 +9,7 @@ from tinyguard.program.assignment import assign
 from tinyguard.program.conditions import key_of, truth
 from tinyguard.program.iteration import laps
 from tinyguard.program.machine import EVALUATE, ITEM, Call, Frame, Machine, Signal, place_of
-from tinyguard.program.torch_values import Leaves, Model, Tensor
+from tinyguard.program.pretend.values import Leaves, Model, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Instance, Known, List, Tuple, Unknown
 
 

@@ -19,7 +19,7 @@ from tinyguard.events import (
     TrainingPlanned,
 )
 from tinyguard.program.machine import Machine, tracked
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import MISSING
 
 # These say what happened in the lap, and change nothing for the next one. NameBound: what it binds is looked at.

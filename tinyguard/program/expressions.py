@@ -12,7 +12,7 @@ from tinyguard.program.containers import collected
 from tinyguard.program.iteration import laps
 from tinyguard.program.machine import ATTRIBUTE, EVALUATE, METHODS, Call, Frame, Machine, Signal
 from tinyguard.program.operators import MAX_TEXT
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import Dict, Function, Int, Known, Unknown
 
 

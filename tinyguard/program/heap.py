@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tinyguard.events import Parameters, Samples
-from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Optimizer, Scheduler, Tensor, Transform
+from tinyguard.program.pretend.values import Dataset, Leaves, Loader, Model, Optimizer, Scheduler, Tensor, Transform
 from tinyguard.program.values import CONSTANT, MISSING, Dict, List, Names, Object, Parts, Tuple, Unknown
 
 Fields = dict[Any, Any]

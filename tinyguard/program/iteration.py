@@ -13,7 +13,7 @@ from typing import Any
 from tinyguard.events import BatchDrawn, PassEnded
 from tinyguard.program.crossing import lap_start, nothing_crosses
 from tinyguard.program.machine import Call, Frame, Machine, Pass, Signal
-from tinyguard.program.torch_values import Dataset, Leaves, Loader, Model, Tensor
+from tinyguard.program.pretend.values import Dataset, Leaves, Loader, Model, Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,

@@ -1,7 +1,7 @@
 """Static witness: the machine that runs a notebook on a pretend torch, and the frames it runs in.
 
 What each kind of statement, expression and callee does is registered in tables by the modules that know it
-(`statements`, `expressions`, `calls`, `builtins`, `torch_*`); the machine holds what they share.
+(`statements`, `expressions`, `calls`, `builtins`, `pretend`); the machine holds what they share.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tinyguard.events import Event, ModelUse
 from tinyguard.finding import Place
 from tinyguard.program.heap import Heap
-from tinyguard.program.torch_values import Dataset, Loader, Model, Optimizer, Scheduler
+from tinyguard.program.pretend.values import Dataset, Loader, Model, Optimizer, Scheduler
 from tinyguard.program.values import MISSING, Class, Function, Names, Parts, Source, Unknown
 
 STEP_BUDGET = 200_000  # statements and calls; the largest of 279 real notebooks needs about 20,000

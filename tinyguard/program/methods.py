@@ -11,12 +11,12 @@ from tinyguard.program.containers import any_of, collected
 from tinyguard.program.crossing import may_keep
 from tinyguard.program.machine import ATTRIBUTE, CALL, METHODS, Call, Machine
 from tinyguard.program.operators import note_kept
-from tinyguard.program.torch_data import METHODS_OF as DATA_METHODS
-from tinyguard.program.torch_data import draw
-from tinyguard.program.torch_modules import call_method_of_base, call_method_of_model
-from tinyguard.program.torch_training import METHODS_OF as TRAINING_METHODS
-from tinyguard.program.torch_training import step_unknown
-from tinyguard.program.torch_values import Model, Tensor
+from tinyguard.program.pretend.data import METHODS_OF as DATA_METHODS
+from tinyguard.program.pretend.data import draw
+from tinyguard.program.pretend.modules import call_method_of_base, call_method_of_model
+from tinyguard.program.pretend.training import METHODS_OF as TRAINING_METHODS
+from tinyguard.program.pretend.training import step_unknown
+from tinyguard.program.pretend.values import Model, Tensor
 from tinyguard.program.values import (
     CONSTANT,
     MADE,

@@ -12,8 +12,8 @@ from tinyguard.program.conditions import condition_of, key_of, truth
 from tinyguard.program.containers import merge
 from tinyguard.program.crossing import may_keep
 from tinyguard.program.machine import EVALUATE, Call, Frame, Machine
-from tinyguard.program.tensors import combined_tensors, compared_tensors
-from tinyguard.program.torch_values import Leaves, Tensor
+from tinyguard.program.pretend.tensors import combined_tensors, compared_tensors
+from tinyguard.program.pretend.values import Leaves, Tensor
 from tinyguard.program.values import CONSTANT, Dict, Known, List, Object, Tuple, Unknown
 
 MAX_TEXT = 10_000  # characters; longer strings are not computed

@@ -15,24 +15,20 @@ from tinyguard.pattern import pattern
 from tinyguard.program import (
     attributes,
     builtins,
-    companions,
     containers,
     defining,
     expressions,
     loops,
     matching,
     methods,
-    model_sources,
     operators,
-    standard_library,
     statements,
-    torch_forward,
-    torch_names,
 )
 from tinyguard.program.calls import escape
-from tinyguard.program.executions import recorded_order
 from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentError, Call, Frame, GivenConstant, Machine
 from tinyguard.program.modules import Importer, moves_files
+from tinyguard.program.names.executions import recorded_order
+from tinyguard.program.pretend import companions, forward, functions, model_sources, standard_library
 from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
 
@@ -46,13 +42,13 @@ _TABLES = (
     companions,
     model_sources,
     standard_library,
-    torch_names,
+    functions,
     loops,
     matching,
     methods,
     operators,
     statements,
-    torch_forward,
+    forward,
 )
 
 

@@ -8,7 +8,7 @@ from tinyguard.events import Activation, Parameters
 from tinyguard.finding import Place
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import Machine
-from tinyguard.program.torch_values import Leaves, Tensor
+from tinyguard.program.pretend.values import Leaves, Tensor
 from tinyguard.program.values import Dict, Instance, List, Tuple, Unknown
 
 _RESULT = {"activation": None, "known": True, "layer": "", "length": None, "role": ""}  # of any operation

@@ -18,7 +18,10 @@ from tinyguard.events import (
 from tinyguard.program.attributes import attribute_native
 from tinyguard.program.containers import collected
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
-from tinyguard.program.tensors import (
+from tinyguard.program.pretend.anatomy import freeze
+from tinyguard.program.pretend.forward import compute_loss
+from tinyguard.program.pretend.layers import DIMENSIONED, FUNCTIONAL_ACTIVATIONS, FUNCTIONAL_LOSSES
+from tinyguard.program.pretend.tensors import (
     activated,
     combined_tensors,
     compared_tensors,
@@ -26,10 +29,7 @@ from tinyguard.program.tensors import (
     detached,
     passed,
 )
-from tinyguard.program.torch_anatomy import freeze
-from tinyguard.program.torch_forward import compute_loss
-from tinyguard.program.torch_layers import DIMENSIONED, FUNCTIONAL_ACTIVATIONS, FUNCTIONAL_LOSSES
-from tinyguard.program.torch_values import Leaves, Optimizer, Scheduler, Tensor
+from tinyguard.program.pretend.values import Leaves, Optimizer, Scheduler, Tensor
 from tinyguard.program.values import Bound, Class, Dict, Function, List, Method, Partial, Tuple, Unknown
 
 # --- optimizers -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tinyguard.program.calls import made_instance
 from tinyguard.program.containers import collected
 from tinyguard.program.iteration import batch_of
 from tinyguard.program.machine import ATTRIBUTE, CALL, MAKERS, SET_ATTRIBUTE, Call, Machine
-from tinyguard.program.torch_values import Dataset, Loader, Tensor, Transform
+from tinyguard.program.pretend.values import Dataset, Loader, Tensor, Transform
 from tinyguard.program.values import (
     CONSTANT,
     MISSING,

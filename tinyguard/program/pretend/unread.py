@@ -6,9 +6,9 @@ from typing import Any
 
 from tinyguard.events import ModelBuilt
 from tinyguard.program.machine import Machine
-from tinyguard.program.torch_anatomy import parameters_of
-from tinyguard.program.torch_layers import opaque
-from tinyguard.program.torch_values import Model
+from tinyguard.program.pretend.anatomy import parameters_of
+from tinyguard.program.pretend.layers import opaque
+from tinyguard.program.pretend.values import Model
 from tinyguard.program.values import MADE, Unknown
 
 

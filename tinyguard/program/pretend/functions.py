@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinyguard.events import SeedSet
-from tinyguard.program.known import Handler, data, first_argument, is_class_name, known
 from tinyguard.program.machine import KNOWN, PACKAGES, Call, Machine
-from tinyguard.program.tensors import combined_tensors
-from tinyguard.program.torch_data import make_concat, make_loader, make_random_split, make_subset, make_tensor_dataset
-from tinyguard.program.torch_layers import layer_named
-from tinyguard.program.torch_modules import make_layer, make_model
-from tinyguard.program.torch_training import (
+from tinyguard.program.pretend.data import make_concat, make_loader, make_random_split, make_subset, make_tensor_dataset
+from tinyguard.program.pretend.known import Handler, data, first_argument, is_class_name, known
+from tinyguard.program.pretend.layers import layer_named
+from tinyguard.program.pretend.modules import make_layer, make_model
+from tinyguard.program.pretend.tensors import combined_tensors
+from tinyguard.program.pretend.training import (
     backward,
     logarithm,
     make_optimizer,
@@ -19,7 +19,7 @@ from tinyguard.program.torch_training import (
     make_scheduler,
     tensor_function,
 )
-from tinyguard.program.torch_values import Dataset, Model, Optimizer, Scheduler, Tensor
+from tinyguard.program.pretend.values import Dataset, Model, Optimizer, Scheduler, Tensor
 from tinyguard.program.values import Class, Context, Known, List, Tuple, Unknown
 
 _TORCH_DATA = frozenset(

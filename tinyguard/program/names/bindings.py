@@ -6,7 +6,8 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from tinyguard.program.names import (
+from tinyguard.program.names.scopes import HANDLERS, Scope
+from tinyguard.program.names.steps import (
     ANYTHING,
     BIND,
     READ,
@@ -19,7 +20,6 @@ from tinyguard.program.names import (
     parameters,
     type_parameters,
 )
-from tinyguard.program.scopes import HANDLERS, Scope
 
 # Handlers for these let a NameError of the body through.
 CATCHES_NO_NAME_ERROR = frozenset({"KeyboardInterrupt", "StopIteration"})

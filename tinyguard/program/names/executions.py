@@ -23,9 +23,9 @@ from tinyguard.events import (
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Notebook
 from tinyguard.pattern import pattern
-from tinyguard.program import changes
-from tinyguard.program.counts import Counts, counts, resets_counts
-from tinyguard.program.definitions import Binding, Followed, Use, follow
+from tinyguard.program.names import changes
+from tinyguard.program.names.counts import Counts, counts, resets_counts
+from tinyguard.program.names.definitions import Binding, Followed, Use, follow
 
 MANY = 3  # cells that were not run are told one by one up to here
 MOST_CELLS = 200  # above, what takes a time that grows with the square of it is not looked for

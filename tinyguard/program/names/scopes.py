@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinyguard.program.names import (
+from tinyguard.program.names.steps import (
     ANYTHING,
     BIND,
     DELETE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from tinyguard.pattern import pattern
-from tinyguard.program.definitions import Binding
+from tinyguard.program.names.definitions import Binding
 
 # Functions whose name says that they build something, which then holds on to its arguments.
 BUILDS = ("get_", "make_", "build_", "create_", "init_", "setup_", "load_", "iter")

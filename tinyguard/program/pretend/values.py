@@ -75,7 +75,7 @@ class Leaves(Value):
 
 
 class Layer:
-    """What is known of a kind of module natively: see the tables in `torch_layers`."""
+    """What is known of a kind of module natively: see the tables in `layers`."""
 
     __slots__ = ("activation", "criterion", "kind", "mode_matters", "opaque", "parameters", "passes", "recurrent")
 

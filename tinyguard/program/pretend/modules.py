@@ -11,10 +11,10 @@ from tinyguard.program.calls import initialise
 from tinyguard.program.containers import collected
 from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import ATTRIBUTE, ITEM, MAKERS, SET_ATTRIBUTE, Call, Machine
-from tinyguard.program.torch_anatomy import anatomy, descendants, freeze, mode_matters, parameters_of
-from tinyguard.program.torch_forward import call_model, forward_of, forward_of_layer
-from tinyguard.program.torch_layers import CONTAINERS, DIMENSIONED, LAYERS, layer_named, opaque
-from tinyguard.program.torch_values import Leaves, Model, Tensor
+from tinyguard.program.pretend.anatomy import anatomy, descendants, freeze, mode_matters, parameters_of
+from tinyguard.program.pretend.forward import call_model, forward_of, forward_of_layer
+from tinyguard.program.pretend.layers import CONTAINERS, DIMENSIONED, LAYERS, layer_named, opaque
+from tinyguard.program.pretend.values import Leaves, Model, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Class, Dict, Iteration, Known, List, Method, Tuple, Unknown
 
 

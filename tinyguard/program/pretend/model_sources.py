@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tinyguard.program.known import Handler, data, is_class_name, known
 from tinyguard.program.machine import PACKAGES, Call, Machine
-from tinyguard.program.tensors import combined_tensors
-from tinyguard.program.torch_data import make_dataset, make_transform
-from tinyguard.program.torch_layers import OPAQUE_WITHOUT_MODE
-from tinyguard.program.torch_modules import make_opaque
-from tinyguard.program.torch_training import make_optimizer, make_scheduler
-from tinyguard.program.torch_values import Model
+from tinyguard.program.pretend.data import make_dataset, make_transform
+from tinyguard.program.pretend.known import Handler, data, is_class_name, known
+from tinyguard.program.pretend.layers import OPAQUE_WITHOUT_MODE
+from tinyguard.program.pretend.modules import make_opaque
+from tinyguard.program.pretend.tensors import combined_tensors
+from tinyguard.program.pretend.training import make_optimizer, make_scheduler
+from tinyguard.program.pretend.values import Model
 from tinyguard.program.values import Method, Unknown
 
 

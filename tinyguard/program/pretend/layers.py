@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tinyguard.pattern import pattern
-from tinyguard.program.torch_values import Layer
+from tinyguard.program.pretend.values import Layer
 
 _WITH_PARAMETERS = """
     Linear LazyLinear Bilinear Identity_ Conv1d Conv2d Conv3d LazyConv1d LazyConv2d LazyConv3d ConvTranspose1d

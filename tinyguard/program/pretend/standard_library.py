@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyguard.program.containers import collected
-from tinyguard.program.known import known
 from tinyguard.program.machine import KNOWN, STAR_NAMES, Call, Machine
 from tinyguard.program.modules import Importer
+from tinyguard.program.pretend.known import known
 from tinyguard.program.values import Class, Dict, Factory, Instance, Iteration, Known, List, Partial, Tuple, Unknown
 
 

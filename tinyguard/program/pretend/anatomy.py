@@ -7,7 +7,7 @@ from typing import Any
 from tinyguard.events import ModelUse, Parameters
 from tinyguard.program.iteration import children_of
 from tinyguard.program.machine import Machine
-from tinyguard.program.torch_values import Leaves, Model
+from tinyguard.program.pretend.values import Leaves, Model
 from tinyguard.program.values import Unknown
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.pattern import pattern
-from tinyguard.program.bindings import cell_names
-from tinyguard.program.names import ANYTHING, BIND, DELETE, READ, CellNames, Class, Function, Origin, Step
+from tinyguard.program.names.bindings import cell_names
+from tinyguard.program.names.steps import ANYTHING, BIND, DELETE, READ, CellNames, Class, Function, Origin, Step
 
 # What IPython and hosted notebooks put into the namespace; `__file__` is not among them.
 _GIVEN = """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyguard.program.known import Handler, data, known
 from tinyguard.program.machine import KNOWN, PACKAGES, Call, Machine
-from tinyguard.program.tensors import activated, combined_tensors
-from tinyguard.program.torch_data import dataset_of, make_subset
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.data import dataset_of, make_subset
+from tinyguard.program.pretend.known import Handler, data, known
+from tinyguard.program.pretend.tensors import activated, combined_tensors
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import Tuple, Unknown
 
 HARMLESS = """

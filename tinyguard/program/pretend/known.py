@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyguard.program.machine import KNOWN, Call, Machine
-from tinyguard.program.torch_values import Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import Unknown
 
 Handler = Callable[[Machine, Call], Any]

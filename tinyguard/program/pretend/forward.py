@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from tinyguard.events import LossComputed, ModelUse, Parameters
 from tinyguard.program.heap import merged
 from tinyguard.program.machine import CALL, Call, Machine
-from tinyguard.program.tensors import activated, combined_tensors, detached, passed, thawed
-from tinyguard.program.torch_anatomy import descendants, parameters_of, use_of
-from tinyguard.program.torch_values import Graph, Layer, Model, Tensor
+from tinyguard.program.pretend.anatomy import descendants, parameters_of, use_of
+from tinyguard.program.pretend.tensors import activated, combined_tensors, detached, passed, thawed
+from tinyguard.program.pretend.values import Graph, Layer, Model, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Bound, Dict, Function, List, Tuple, Unknown
 
 
