@@ -95,3 +95,9 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_a_rule_imports_no_other_rule(path: Path) -> None:
     modules = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
     assert not {module for module in modules if module.startswith("tinyguard.rules")}
+
+
+def test_the_analysis_by_name_knows_nothing_of_the_machine() -> None:
+    for path in (ROOT / "program" / "names").glob("*.py"):
+        ours = [name for name in imported(ast.parse(path.read_text())) if name.startswith("tinyguard.program")]
+        assert all(name.startswith("tinyguard.program.names") for name in ours), path
