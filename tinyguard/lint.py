@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 from tinyguard.events import (
     BatchDrawn,
     CellExecuted,
+    CellPassedOver,
+    CountsUnsorted,
     DatasetBuilt,
     Escaped,
     Event,
     LoaderBuilt,
+    MetricReported,
     NameBound,
     PassEnded,
     RunEnded,
@@ -50,7 +53,7 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
         partly.append(Skipped(path=notebook.path, reason=fault(who, error)))
 
     document = events(notebook, partly, on_fault)
-    recorded = recorded_events(notebook, on_fault)
+    recorded = recorded_events(notebook, on_fault) if any(map(_says_more_in_another_order, document)) else NOTHING
     quiet = all(type(event) in UNEVENTFUL for event in (*document, *recorded)) and not notebook.has_comments
     if quiet and (rules is None or callable(rules)):
         return LintResult(partly=tuple(dict.fromkeys(partly)))
@@ -103,6 +106,11 @@ def reported_events(notebook: Notebook, classes: int | None) -> Sequence[Event]:
     from tinyguard.program.outputs import metrics
 
     return metrics(notebook, classes)
+
+
+def _says_more_in_another_order(event: Event) -> bool:
+    """Something of torch is at work, or a name was not bound where it is read: another order may tell another story."""
+    return not (type(event) in UNEVENTFUL or isinstance(event, (MetricReported, CountsUnsorted, CellPassedOver)))
 
 
 def recorded_events(notebook: Notebook, on_fault: OnFault) -> Sequence[Event]:

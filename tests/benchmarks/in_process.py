@@ -92,6 +92,7 @@ def staged(path: str) -> tuple[float, ...]:
     outputs = cpu(functools.partial(metrics, read(path), None))
     forget()
     whole = cpu(functools.partial(lint, read(path)))
+    recorded = min(recorded, max(0.0, whole - document - state - outputs))  # lint spares it where nothing trains
     rest = max(0.0, whole - document - recorded - state - outputs)
     return reading, document, recorded, state, outputs, rest
 

@@ -296,12 +296,6 @@ class Machine:
 
     # --- what training code asks --------------------------------------------------------------------------------------
 
-    def pass_over(self, loader: Any) -> Pass | None:
-        for entry in reversed(self.passes):
-            if entry.loader is loader:
-                return entry
-        return None
-
     def note_measure(self, loaders: tuple[Any, ...]) -> None:
         for entry in self.passes:
             if entry.loader in loaders:
