@@ -137,6 +137,39 @@ def test_what_an_optimizer_holds_and_what_backward_reaches_are_the_same_leaves()
     assert seen.one(OptimizerStepped).optimizer == seen.one(OptimizerBuilt).optimizer
 
 
+DEEP = """
+# %%
+def stack(width, depth):
+    blocks = [nn.Linear(4, width)]
+    for _ in range(1, depth):
+        blocks.append(nn.Linear(width, width))
+    return {held}
+net = stack(8, {depth})
+optimizer = optim.SGD(net.parameters(), lr=0.1)
+"""
+
+
+@pytest.mark.parametrize("depth", [2, 30])
+@pytest.mark.parametrize(
+    "held", ["nn.Sequential(*blocks)", "nn.ModuleList(blocks)", "nn.Sequential(nn.ReLU(), *blocks)"]
+)
+def test_a_long_stack_of_blocks_is_complete_like_a_short_one(held: str, depth: int) -> None:
+    seen = watch(DEEP.format(held=held, depth=depth))
+    assert seen.one(OptimizerBuilt).parameters.complete
+    assert seen.one(OptimizerBuilt).parameters.leaves > seen.all(ModelBuilt)[0].parameters.leaves
+
+
+@pytest.mark.parametrize("chosen", ["blocks[1:]", "blocks[7:]", "[block for block in blocks if flag()]"])
+def test_a_part_of_a_long_stack_may_hold_any_of_its_blocks(chosen: str) -> None:
+    seen = watch(
+        f"def flag(): return torch.rand(1) > 0.5\n"
+        f"blocks = [nn.Linear(4, 4) for _ in range(30)]\nrest = nn.Sequential(*{chosen})\n"
+        f"optim.SGD(rest.parameters(), lr=0.1)"
+    )
+    built = seen.all(ModelBuilt)
+    assert seen.one(OptimizerBuilt).parameters.leaves == built[0].parameters.union(built[1].parameters).leaves
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -81,8 +81,8 @@ def _slice(machine: Machine, container: Any, node: ast.Slice, frame: Frame) -> A
         match container:
             case Tuple():
                 return Tuple(container.items[cut])
-            case List():
-                return List(machine.new_number(), {"items": container.items[cut], "exact": container.exact})
+            case List(items=items, exact=True):
+                return List(machine.new_number(), {"items": items[cut], "exact": True})
             case str() | bytes():
                 return container[cut]
     match container:
@@ -121,6 +121,8 @@ def elements(machine: Machine, nodes: list[ast.expr], frame: Frame) -> tuple[lis
 
 def collected(machine: Machine, value: Any, frame: Frame) -> tuple[list[Any], bool]:
     """The items of an iterable, as far as they are known, and whether these are all."""
+    if isinstance(value, List):
+        return list(value.items), value.exact
     items: list[Any] = []
 
     def keep(item: Any) -> Signal:

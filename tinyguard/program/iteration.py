@@ -70,15 +70,16 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     head = frame.at
     index = 0
     start, trained = lap_start(machine), machine.trained_passes
-    if not exact and machine.again:
+    each = exact or (not long and isinstance(iterable, List))  # of a list with others in it, those that are known
+    if not each and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
     for index, item in enumerate(items):
-        if index and not exact:
+        if index and not each:
             machine.heap.widen(mark)
             machine.again += 1
         frame.at = head
-        if index and not exact and machine.trained_passes > trained and not machine.looking:
+        if index and not each and machine.trained_passes > trained and not machine.looking:
             _look(machine, lap, item)
             break
         for loader in loaders:
@@ -87,10 +88,11 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         machine.restore_facts(facts)
         if machine.looking and loaders and machine.passes[-1].stepped:
             raise SeenEnoughError
-        if signal in ("break", "return", "raise") or (not exact and nothing_crosses(machine, start)):
+        if signal in ("break", "return", "raise") or (not each and nothing_crosses(machine, start)):
             break
-    if not exact:
+    if not each:
         machine.again -= index
+    if not exact:
         machine.heap.widen(mark)
         machine.heap.loosen(mark)
     return exact

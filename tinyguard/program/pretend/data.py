@@ -196,6 +196,8 @@ def make_subset(machine: Machine, call: Call) -> Any:
     size: Any = len(indices.items) if isinstance(indices, List) and indices.exact else None
     if isinstance(indices, Range) and isinstance(indices.stop, int) and isinstance(indices.start, int):
         size = indices.stop - indices.start
+    if isinstance(indices, Tensor):
+        size = indices.length
     chosen = isinstance(indices, Unknown) or (isinstance(indices, List) and not indices.exact)
     return _part_of(machine, parent, size, chosen=chosen) if parent else Unknown()
 

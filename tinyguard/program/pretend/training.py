@@ -405,6 +405,9 @@ def _created(machine: Machine, call: Call) -> Tensor:
     if call.path.endswith("randint"):
         shape = call.argument(2, "size", call.argument(1))
         size, sized = (shape.items[0], True) if isinstance(shape, (Tuple, List)) and shape.items else (None, False)
+    if call.path.endswith("arange") and len(call.args) > 1:
+        start, stop = call.args[:2]
+        size = stop - start if isinstance(start, int) and isinstance(stop, int) and len(call.args) == 2 else None
     tensor = Tensor(length=int(size) if sized and isinstance(size, int) and size > 0 else None)
     return new_leaf(machine, tensor) if call.argument(-1, "requires_grad") is True else tensor
 
