@@ -46,8 +46,9 @@ def test_parts_of_a_random_split(split: str, expected: list[int | None]) -> None
 
 
 def test_a_subset_of_the_first_samples_has_all_classes() -> None:
-    (samples,) = loaded(CIFAR + "DataLoader(Subset(data, range(1000)))")
-    assert (samples.size, samples.classes) == (1000, 10)
+    for first in ("range(1000)", "torch.arange(1000)", "torch.arange(0, 1000)", "torch.arange(500, 1500)"):
+        (samples,) = loaded(CIFAR + f"DataLoader(Subset(data, {first}))")
+        assert (samples.size, samples.classes) == (1000, 10)
 
 
 def test_a_subset_of_chosen_samples_may_have_fewer_classes() -> None:

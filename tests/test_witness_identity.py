@@ -137,6 +137,16 @@ def test_what_an_optimizer_holds_and_what_backward_reaches_are_the_same_leaves()
     assert seen.one(OptimizerStepped).optimizer == seen.one(OptimizerBuilt).optimizer
 
 
+@pytest.mark.parametrize("children", ["list(net.children())", "net.children()", "net"])
+def test_every_block_of_a_long_stack_is_frozen_by_a_loop(children: str) -> None:
+    seen = watch(
+        "net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), *[nn.Linear(4, 4) for _ in range(30)])\n"
+        f"for block in {children}:\n    for p in block.parameters():\n        p.requires_grad = False\n"
+        "head = nn.Linear(4, 3)\nhead(net(torch.ones(2, 4))).sum().backward()"
+    )
+    assert seen.one(BackwardRan).reaches == seen.all(ModelBuilt)[-1].parameters
+
+
 DEEP = """
 # %%
 def stack(width, depth):
@@ -159,7 +169,16 @@ def test_a_long_stack_of_blocks_is_complete_like_a_short_one(held: str, depth: i
     assert seen.one(OptimizerBuilt).parameters.leaves > seen.all(ModelBuilt)[0].parameters.leaves
 
 
-@pytest.mark.parametrize("chosen", ["blocks[1:]", "blocks[7:]", "[block for block in blocks if flag()]"])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "blocks[1:]",
+        "blocks[7:]",
+        "[block for block in blocks if flag()]",
+        "list(nn.Sequential(*blocks).children())[7:]",
+        "list(nn.ModuleList(blocks).children())[7:]",
+    ],
+)
 def test_a_part_of_a_long_stack_may_hold_any_of_its_blocks(chosen: str) -> None:
     seen = watch(
         f"def flag(): return torch.rand(1) > 0.5\n"

@@ -12,7 +12,7 @@ from tinyguard.program.containers import collected
 from tinyguard.program.iteration import laps
 from tinyguard.program.machine import ATTRIBUTE, EVALUATE, METHODS, Call, Frame, Machine, Signal
 from tinyguard.program.operators import MAX_TEXT
-from tinyguard.program.pretend.values import Model, Tensor
+from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import Dict, Function, Int, Known, Unknown
 
 
@@ -145,8 +145,8 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
     for argument in node.args:
         if type(argument) is ast.Starred:
             more, exact = collected(machine, machine.evaluate(argument.value, frame), frame)
-            args.extend(more)
-            unknown_rest = unknown_rest or not (exact or _blocks(more))
+            args.extend(more if more or exact else [Unknown(graph=True)])
+            unknown_rest = unknown_rest or not exact
         else:
             args.append(EVALUATE[type(argument)](machine, argument, frame))
     for keyword in node.keywords:
@@ -167,11 +167,6 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
         frame.at = node
         return method(machine, owner, function.attr, given)  # type: ignore[attr-defined]
     return machine.call(callee, given)
-
-
-def _blocks(items: list[Any]) -> bool:
-    """Modules of a loop, of which two were built: a network of two blocks has the story of one of twenty."""
-    return bool(items) and all(isinstance(item, Model) for item in items)
 
 
 _NOT_NATIVE = frozenset({"dataset", "transform", "loss", "collate_fn"})  # attributes that can be called, of objects

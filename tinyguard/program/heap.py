@@ -94,10 +94,12 @@ class Heap:
                 self.write(fields, key, Unknown())
 
     def loosen(self, mark: int) -> None:
-        """After a loop of unknown length: lists that it has changed may hold any number of items."""
+        """After a loop of unknown length: lists and networks that it has added to may have any number of parts."""
         for fields, key, _ in self._trail[mark:]:
             if key == "items" and fields.get("exact") is True:
                 self.write(fields, "exact", False)
+            elif "training" in fields and isinstance(key, str) and key.isdigit():
+                self.write(fields, "abridged", True)
 
     def joined(self, one: Any, other: Any, memo: dict[Any, Any]) -> Any:
         """One value for "whichever of the two it was"."""

@@ -7,7 +7,7 @@ a second lap counters are unknown.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinyguard.events import BatchDrawn, PassEnded
@@ -70,7 +70,8 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     head = frame.at
     index = 0
     start, trained = lap_start(machine), machine.trained_passes
-    each = exact or (not long and isinstance(iterable, List))  # of a list with others in it, those that are known
+    # Of a list with others in it, those that are known; a loop over modules is short, and freezes them or sets modes.
+    each = exact or (isinstance(iterable, List) and (not long or _modules(items)))
     if not each and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
@@ -191,6 +192,8 @@ def items_of(machine: Machine, iterable: Any, frame: Frame) -> tuple[list[Any], 
         case Tuple(items=items):
             return _sequence(items, exact=True)
         case List():
+            if not iterable.exact and len(iterable.items) <= EXACT_ITEMS and _modules(iterable.items):
+                return list(iterable.items), False
             return _sequence(iterable.items, exact=iterable.exact)
         case Dict():
             iterable.read.add(...)
@@ -234,6 +237,10 @@ def batch_of(loader: Loader) -> Tensor:
 def children_of(model: Model) -> list[Model]:
     """Its direct children, in the order of their attributes."""
     return [value for value in model.fields.values() if isinstance(value, Model)]
+
+
+def _modules(items: Sequence[Any]) -> bool:
+    return bool(items) and all(isinstance(item, Model) for item in items)
 
 
 def _sequence(items: tuple[Any, ...], *, exact: bool) -> tuple[list[Any], bool]:

@@ -182,6 +182,20 @@ for step in range(20):
             "    def reset(self):\n        self.model.reset_parameters()",
         )
         .replace("  # TNY501", ""),
+        # The last ten of thirty blocks and a new layer: the blocks are trained.
+        """
+# %%
+import torch
+from torch import nn
+net = nn.Sequential(*[nn.Linear(4, 4) for _ in range(30)])
+head = nn.Sequential(*list(net.children())[20:], nn.Linear(4, 4))
+optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+# %%
+for step in range(10):
+    optimizer.zero_grad()
+    net(torch.ones(2, 4)).sum().backward()
+    optimizer.step()
+""",
         # Generator and discriminator: each loss has its own optimizer, detach keeps them apart.
         """
 # %%

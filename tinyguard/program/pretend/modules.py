@@ -72,6 +72,11 @@ def _positive(value: Any) -> bool:
 
 
 def _fill_container(machine: Machine, model: Model, call: Call) -> None:
+    """The parts of a Sequential, ModuleList or ModuleDict.
+
+    Of blocks that a long loop builds two are there: "abridged", all kinds of parameters but not their number. A network
+    of two blocks trains like one of twenty; which block stands where is not known.
+    """
     arguments: list[tuple[Any, Any]] = []
     for value in call.args:
         if isinstance(value, Dict):
@@ -80,12 +85,13 @@ def _fill_container(machine: Machine, model: Model, call: Call) -> None:
         elif isinstance(value, (List, Tuple)) or not isinstance(value, (Model, Unknown)):
             items, exact = collected(machine, value, call.frame)
             arguments.extend((None, item) for item in items)
-            if not exact and not (isinstance(value, List) and items):
-                model.fields["incomplete"] = True
+            if not exact:
+                model.fields["abridged" if isinstance(value, List) and items else "incomplete"] = True
         else:
             arguments.append((None, value))
     if call.open:
-        model.fields["incomplete"] = True
+        blocks = call.args and all(isinstance(value, Model) for value in call.args)
+        model.fields["abridged" if blocks else "incomplete"] = True
     for index, (key, value) in enumerate(arguments):
         if isinstance(value, Tuple) and len(value.items) == 2:
             key, value = value.items
@@ -178,6 +184,11 @@ def attribute_of_model(machine: Machine, model: Model, name: str) -> Any:
     return Unknown(graph=model.fields.get("incomplete") is True)
 
 
+def _counted(model: Model) -> bool:
+    """Whether its children are all there, each in its place."""
+    return not (model.fields.get("incomplete") or model.fields.get("abridged"))
+
+
 def asked_child(machine: Machine, model: Model, name: str) -> Model:
     """A part of an opaque network, made when it is first asked for."""
     child = Model(machine.new_number(), name, layer=model.layer, built=model.built)
@@ -196,7 +207,7 @@ def item_of_model(machine: Machine, model: Model, index: Any) -> Any:
         return model.fields[index]
     if model.layer is not None and model.layer.opaque:
         return attribute_of_model(machine, model, f"[{index!r}]" if isinstance(index, CONSTANT) else "[*]")
-    if isinstance(index, int) and -len(parts) <= index < len(parts) and not model.fields.get("incomplete"):
+    if isinstance(index, int) and -len(parts) <= index < len(parts) and _counted(model):
         return parts[index]
     value: Any = Unknown(graph=True)
     for part in parts[:4]:
@@ -250,11 +261,13 @@ def call_method_of_model(machine: Machine, model: Model, name: str, call: Call) 
             return Iteration((parts,), _named)
         case "items":
             entries = [(key, value) for key, value in model.fields.items() if isinstance(value, Model)]
-            return List(machine.new_number(), {"items": tuple(Tuple(pair) for pair in entries), "exact": True})
+            return List(
+                machine.new_number(), {"items": tuple(Tuple(pair) for pair in entries), "exact": _counted(model)}
+            )
         case "keys" | "values":
             pairs = [(key, value) for key, value in model.fields.items() if isinstance(value, Model)]
             chosen = tuple(pair[name == "values"] for pair in pairs)
-            return List(machine.new_number(), {"items": chosen, "exact": True})
+            return List(machine.new_number(), {"items": chosen, "exact": _counted(model)})
         case "zero_grad":
             machine.emit(GradientsCleared, parameters=parameters_of(machine, model), by="model.zero_grad()")
             return None
@@ -291,7 +304,7 @@ def call_method_of_model(machine: Machine, model: Model, name: str, call: Call) 
         case "to" | "cuda" | "cpu" | "float" | "double" | "half" | "bfloat16" | "type" | "share_memory" | "to_empty":
             return model
         case "__len__":
-            return len(children_of(model))
+            return len(children_of(model)) if _counted(model) else Unknown()
         case "__getitem__":
             return item_of_model(machine, model, call.argument(0))
     return Unknown()
@@ -304,7 +317,7 @@ def _named(parts: tuple[Any, ...], lap: int | None) -> Any:
 def _parts(machine: Machine, model: Model, parts: list[Model]) -> Any:
     if model.layer is not None and model.layer.opaque:
         return List(machine.new_number(), {"items": (asked_child(machine, model, "[*]"),), "exact": False})
-    return List(machine.new_number(), {"items": tuple(parts), "exact": not model.fields.get("incomplete")})
+    return List(machine.new_number(), {"items": tuple(parts), "exact": _counted(model)})
 
 
 def set_attribute_of_model(machine: Machine, model: Model, name: str, value: Any) -> None:
