@@ -109,3 +109,32 @@ for step in range(3):
 """
     found = [(event.function, event.place.line) for event in events(DimensionGuessed, code)]
     assert found == [("LogSoftmax", 4), ("softmax", 6)]
+
+
+NET = """
+import os
+from typing import NamedTuple
+
+class Size(NamedTuple):
+    width: int
+    head: nn.Module
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(4, width)
+        self.shortcut = nn.Identity() if width == 4 else nn.Linear(4, width)
+
+SIZES = {"small": Size(8, nn.Linear(4, 8)), "large": Size(16, nn.Linear(4, 16))}
+size = SIZES[os.environ["SIZE"]]
+"""
+
+
+def test_of_a_size_that_nobody_knows_all_parameters_are_known() -> None:
+    (net,) = [event for event in events(ModelBuilt, NET + "model = Net(size.width)") if event.kind == "Net"]
+    assert (len(net.parameters.leaves), net.parameters.complete) == (2, True)
+
+
+def test_of_two_models_that_were_there_before_one_is_somebody_elses() -> None:
+    *_, last = events(ModelBuilt, NET + "model = nn.Sequential(size.head, nn.Linear(8, 2))")
+    assert (last.kind, len(last.parameters.leaves), last.parameters.complete) == ("Sequential", 3, False)

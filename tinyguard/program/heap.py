@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyguard.events import Parameters, Samples
 from tinyguard.program.pretend.values import Dataset, Leaves, Loader, Model, Optimizer, Scheduler, Tensor, Transform
-from tinyguard.program.values import CONSTANT, MISSING, Dict, List, Names, Object, Parts, Tuple, Unknown
+from tinyguard.program.values import CONSTANT, MISSING, Dict, Instance, List, Names, Object, Parts, Tuple, Unknown
 
 Fields = dict[Any, Any]
 Writes = dict[tuple[int, Any], tuple[Fields, Any, Any]]  # (id of the dict, key) -> dict, key, last value
@@ -136,6 +136,8 @@ class Heap:
                     known=one.known and other.known,
                 )
             case List() | Dict() | Model() | Optimizer() | Scheduler() | Dataset() | Loader():
+                return self._joined_objects(one, other, memo, pair)
+            case Instance() if one.cls is other.cls:
                 return self._joined_objects(one, other, memo, pair)
             case Unknown():
                 return Unknown(graph=one.graph or other.graph)

@@ -39,8 +39,12 @@ class Anatomy:
             if "unread" in fields:
                 self.unread = True
             if "either" in fields:
-                certain = False
-                leaves.update(*(Anatomy(way).parameters.leaves for way in fields["either"]))
+                ways = [Anatomy(way).parameters for way in fields["either"]]
+                leaves.update(*(way.leaves for way in ways))
+                # Of two ways to build a part all parameters are counted; of two models that were there before, one is
+                # somebody else's.
+                own = all(way.number > model.number for way in fields["either"])
+                certain = certain and own and all(way.complete for way in ways)
             if "pretrained" in fields:
                 trained.append(fields["pretrained"])
             if fields.get("uses_mode") or (layer is not None and layer.mode_matters and "no_effect" not in fields):

@@ -57,14 +57,19 @@ def set_up_layer(machine: Machine, model: Model, call: Call) -> None:
     elif layer.parameters:
         fields["leaf"] = machine.new_number()
         if name in ("Linear", "LazyLinear"):
-            fields["in_features"] = call.argument(0, "in_features")
-            fields["out_features"] = call.argument(1 if name == "Linear" else 0, "out_features")
+            fields["in_features"] = _number(call.argument(0, "in_features"))
+            fields["out_features"] = _number(call.argument(1 if name == "Linear" else 0, "out_features"))
         if layer.recurrent and _positive(call.argument(-1, "dropout", 0)):
             fields["uses_mode"] = True
     elif layer.passes and layer.mode_matters and call.argument(0, "p", 0.5) == 0:
         fields["no_effect"] = True
     elif name in DIMENSIONED and call.argument(0, "dim") is None and not call.open:
         machine.note_guess(name)
+
+
+def _number(value: Any) -> Any:
+    """A number of a layer: where it is not known, it is no part with parameters for that."""
+    return Unknown(value.key) if isinstance(value, Unknown) else value
 
 
 def _positive(value: Any) -> bool:
