@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "arguments": {"record", "errors"},
-    "run": {"report"},
+    "run": {"record", "errors", "notebook", "report"},
     "cli": {"", "arguments", "errors", "config", "check", "report", "rule"},
     "__main__": {"cli"},
     "": {"lint", "finding"},
