@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
-    "cli": {"", "arguments", "errors", "config", "check", "report", "rule"},
+    "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run"},
     "__main__": {"cli"},
     "": {"lint", "finding"},
 }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from tinyguard.errors import UsageError, did_you_mean
 from tinyguard.record import Record
@@ -18,6 +19,7 @@ class Option(Record):
     value: str = ""  # what it is called in the help; empty: a switch
     choices: tuple[str, ...] = ()
     against: str = ""  # the option that it excludes
+    repeatable: bool = False
 
 
 class Command(Record):
@@ -33,7 +35,7 @@ class Request(Record):
     """A command line, understood."""
 
     command: str  # empty: only help or the version is wanted
-    options: Mapping[str, str | bool] = {}  # by their names with underscores: {"fail_on": "error"}
+    options: Mapping[str, Any] = {}  # by their names with underscores: {"fail_on": "error", "p": ("a=1", "b=2")}
     words: tuple[str, ...] = ()
     text: str = ""  # the help or the version, if that is all that is wanted
 
@@ -70,6 +72,36 @@ COMMANDS: Mapping[str, Command] = {
         "  2  wrong usage, or nothing could be read\n"
         "  3  no findings, but something was skipped\n",
     ),
+    "run": Command(
+        summary="execute a notebook with parameters, and keep an executed copy however it ends",
+        arguments="NOTEBOOK",
+        options={
+            "-p": Option(
+                value="NAME=VALUE",
+                repeatable=True,
+                help="a parameter: a Python literal, or else a string; may be given several times",
+            ),
+            "-o": Option(value="OUT", help="where the copy goes; NAME.executed.ipynb beside the notebook if not given"),
+            "--timeout": Option(value="SECONDS", help="for the whole run; none if not given"),
+            "--kernel": Option(value="NAME", help="that of the notebook if not given, or else this Python"),
+            "--progress": Option(
+                value="WHEN",
+                choices=("auto", "always", "never"),
+                help="auto if not given: a bar on a terminal, else a line a cell",
+            ),
+        },
+        ending="Parameters are assigned in a new cell below the one tagged `parameters`, which must assign them, too.\n"
+        "The copy is written after every cell, and also when a cell fails, the kernel dies, the time is up or\n"
+        "the run is interrupted. The notebook itself does not change, unless it is OUT.\n\n"
+        "exit codes:\n"
+        "    0  all cells were executed\n"
+        "    1  a cell failed; those below it were not executed\n"
+        "    2  wrong usage, the notebook cannot be read, the copy cannot be written, something is not installed\n"
+        "    4  the time limit was reached\n"
+        "    5  the kernel died\n"
+        "  130  interrupted (Ctrl-C)\n"
+        "  143  terminated (SIGTERM)\n",
+    ),
     "rules": Command(
         summary="list all rules",
         options={
@@ -100,7 +132,7 @@ def parse(arguments: list[str], *, version: str) -> Request:
 
 def _request(name: str, arguments: list[str]) -> Request:
     known = COMMANDS[name].options
-    options: dict[str, str | bool] = {}
+    options: dict[str, Any] = {}
     words: list[str] = []
     rest = iter(arguments)
     for word in rest:
@@ -117,7 +149,9 @@ def _request(name: str, arguments: list[str]) -> Request:
                 raise UsageError(f'{name}: there is no option "{given}"{did_you_mean(given, known)}')
             if option.value and not equals:
                 value = next(rest, "")
-            options[given[2:].replace("-", "_")] = _value(given, option, value) if option.value or equals else True
+            key = given.lstrip("-").replace("-", "_")
+            told = _value(given, option, value) if option.value or equals else True
+            options[key] = (*options.get(key, ()), told) if option.repeatable else told
     for given, option in known.items():
         if option.against and {given[2:], option.against[2:]} <= options.keys():
             raise UsageError(f"{given}: does not go together with {option.against}")

@@ -45,6 +45,8 @@ def run(arguments: list[str]) -> int:
     match request.command:
         case "lint":
             return lint(request)
+        case "run":
+            return execute(request)
         case "rules":
             sys.stdout.write(rules(request))
         case "explain":
@@ -74,6 +76,35 @@ def lint(request: Request) -> int:
     check = Check(given, stdin_name=stdin_name or name_of(data or b""))
     report = report_named(check.settings(paths[0]).output_format, color=wants_color(color))
     return check.run(paths, data=data, report=report, out=sys.stdout, err=sys.stderr)
+
+
+def execute(request: Request) -> int:
+    from tinyguard.run.command import Wanted
+    from tinyguard.run.command import run as run_notebook
+
+    if len(request.words) != 1:
+        raise UsageError("run: wants one NOTEBOOK")
+    given: dict[str, Any] = dict(request.options)
+    timeout = given.get("timeout")
+    wanted = Wanted(
+        notebook=request.words[0],
+        parameters=given.get("p", ()),
+        copy=given.get("o"),
+        timeout_s=None if timeout is None else seconds("--timeout", timeout),
+        kernel=given.get("kernel"),
+        progress=given.get("progress", "auto"),
+    )
+    return run_notebook(wanted, out=sys.stdout, err=sys.stderr)
+
+
+def seconds(option: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise UsageError(f'{option}: "{value}" is no number of seconds above 0')
+    return number
 
 
 def codes(option: str, value: str) -> tuple[str, ...]:
