@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinyguard.arguments import COMMANDS
 from tinyguard.config import settings_of
 from tinyguard.report.catalogue import markdown
 from tinyguard.rule import catalogue
@@ -70,6 +71,14 @@ def test_the_configuration_shown_is_one() -> None:
     (shown,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     settings = settings_of(tomllib.loads(shown)["tool"]["tinyguard"], file="pyproject.toml")
     assert codes_of([*(settings.select or ()), *settings.ignored_in("tutorials/a.ipynb")], catalogue(), source="README")
+
+
+@pytest.mark.parametrize("command", ["lint", "run"])
+def test_every_option_is_told(command: str) -> None:
+    text = README.read_text(encoding="utf-8")
+    for name, option in COMMANDS[command].options.items():
+        value = r"\|".join(option.choices) or option.value  # a | would end the column
+        assert f"`{name} {value}".rstrip() + "`" in text
 
 
 @pytest.mark.parametrize("fact", FACTS)
