@@ -26,6 +26,7 @@ from tinyguard.record import Record
 
 if TYPE_CHECKING:
     from tinyguard.judge import OnFault
+    from tinyguard.program.witness import Witnessed
     from tinyguard.rule import Rule
 
 T = TypeVar("T")
@@ -52,8 +53,11 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
     def on_fault(who: str, error: Exception) -> None:
         partly.append(Skipped(path=notebook.path, reason=fault(who, error)))
 
-    document = events(notebook, partly, on_fault)
-    recorded = recorded_events(notebook, on_fault) if any(map(_says_more_in_another_order, document)) else NOTHING
+    seen = witnessed(notebook, partly, on_fault)
+    document = events(notebook, seen, on_fault)
+    recorded = NOTHING
+    if any(map(_says_more_in_another_order, document)):
+        recorded = recorded_events(notebook, seen, on_fault)
     quiet = all(type(event) in UNEVENTFUL for event in (*document, *recorded)) and not notebook.has_comments
     if quiet and (rules is None or callable(rules)):
         return LintResult(partly=tuple(dict.fromkeys(partly)))
@@ -83,14 +87,20 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
     )
 
 
-def events(notebook: Notebook, partly: list[Skipped], on_fault: OnFault) -> Sequence[Event]:
-    """What Restart & Run All would do, and what the file records: states of the kernel, and outputs."""
-    from tinyguard.program.names.executions import state_events
+def witnessed(notebook: Notebook, partly: list[Skipped], on_fault: OnFault) -> Witnessed:
+    """What Restart & Run All would do."""
     from tinyguard.program.witness import Witnessed, witness
 
-    seen = attempt("witness", lambda: witness(notebook), Witnessed(events=(), complete=True, reason=""), on_fault)
+    seen = attempt("witness", lambda: witness(notebook), Witnessed(events=(), complete=True), on_fault)
     if not seen.complete and seen.reason:
         partly.append(Skipped(path=notebook.path, reason=f"partly analysed: {seen.reason}"))
+    return seen
+
+
+def events(notebook: Notebook, seen: Witnessed, on_fault: OnFault) -> Sequence[Event]:
+    """What was seen, and what the file records: states of the kernel, and outputs."""
+    from tinyguard.program.names.executions import state_events
+
     unbound = seen.unbound if seen.complete and not notebook.skipped else None
     states = attempt("executions", lambda: state_events(notebook, unbound), NOTHING, on_fault)
     reported = attempt("outputs", lambda: reported_events(notebook, class_count(seen.events)), NOTHING, on_fault)
@@ -113,12 +123,13 @@ def _says_more_in_another_order(event: Event) -> bool:
     return not (type(event) in UNEVENTFUL or isinstance(event, (MetricReported, CountsUnsorted, CellPassedOver)))
 
 
-def recorded_events(notebook: Notebook, on_fault: OnFault) -> Sequence[Event]:
-    """What was done in the order that the execution counts prove; nothing when it is that of the document."""
+def recorded_events(notebook: Notebook, seen: Witnessed, on_fault: OnFault) -> Sequence[Event]:
+    """What was done in the order that the execution counts prove; nothing when it tells what was seen already."""
     from tinyguard.program.names.executions import recorded_order
-    from tinyguard.program.witness import witness
+    from tinyguard.program.witness import tells_the_same, witness
 
-    if attempt("executions", lambda: recorded_order(notebook), None, on_fault) is None:
+    order = attempt("executions", lambda: recorded_order(notebook), None, on_fault)
+    if order is None or attempt("witness", lambda: tells_the_same(notebook, order, seen), False, on_fault):
         return ()
     return attempt("witness", lambda: witness(notebook, order="recorded").events, NOTHING, on_fault)
 

@@ -67,15 +67,16 @@ def linted(path: str, *, notes: bool) -> Linted:
 def fault(notebook: Notebook) -> str:
     """The traceback behind an internal fault, which `lint` tells in one line only."""
     from tinyguard.judge import judge
-    from tinyguard.lint import events, recorded_events
+    from tinyguard.lint import events, recorded_events, witnessed
 
     found = []
 
     def told(who: str, error: Exception) -> None:
         found.append(who + "\n" + "".join(traceback.format_exception(error)))
 
-    judge(events(notebook, [], told), catalogue().values(), told)
-    judge(recorded_events(notebook, told), catalogue().values(), told)
+    seen = witnessed(notebook, [], told)
+    judge(events(notebook, seen, told), catalogue().values(), told)
+    judge(recorded_events(notebook, seen, told), catalogue().values(), told)
     return "\n".join(found)
 
 

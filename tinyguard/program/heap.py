@@ -81,6 +81,10 @@ class Heap:
                 one, other = (False if way is MISSING else way for way in (one, other))
             self.write(fields, key, self.joined(one, other, memo))
 
+    def trail(self, mark: int) -> list[tuple[Fields, Any, Any]]:
+        """Every write since `mark`, with what was there before it."""
+        return self._trail[mark:]
+
     def changes(self, mark: int) -> Iterator[tuple[Any, Any]]:
         """What was there before each write since `mark`, and what is there now."""
         for fields, key, old in self._trail[mark:]:

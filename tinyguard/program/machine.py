@@ -160,6 +160,7 @@ class Machine:
         self.passes: list[Pass] = []
         self.plans: list[Plan] = []
         self.caches: dict[Any, Any] = {}
+        self.recalled = 0  # results of calls that were remembered, and not run again
         self.unbound: set[str] = set()  # names that were read and that nothing had bound
         self.read_names: set[str] = set()  # of the notebook, that something read
         self.constants: dict[Place, GivenConstant] = {}

@@ -48,11 +48,14 @@ class Importer:
         self._listed: dict[str, frozenset[str]] = {}
         self.moves_files = False  # one of the modules does
         self.folders: list[str] = [] if folder is None else [folder]
+        self.folders_added: list[str] = []  # those of them that the program has added to sys.path
+        self.asked = 0  # how often something was imported
         self._written: dict[str, tuple[Source, str]] = {}  # by path: cells that make a file
         self._above: list[str] | None = None  # the folders above, once something was looked for there
 
     def __call__(self, name: str, frame: Frame) -> Any:
         """The module of this dotted name, as seen from the importing code."""
+        self.asked += 1
         # sys.path is not followed further than its folders: no installed package is ever read.
         home = os.path.dirname(str(frame.module.names.get("__file__", frame.source.path)))
         relative = len(name) - len(name.lstrip("."))
@@ -83,6 +86,7 @@ class Importer:
             parts = parts[1:]
             added = os.path.normpath(os.path.join(self.folders[0], *parts))
         self.folders.append(added)
+        self.folders_added.append(added)
 
     def _relative(self, name: str, home: str, level: int, frame: Frame) -> Any:
         """A module of a package, by the name that others import it under, so that it is run once."""

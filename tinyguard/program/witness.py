@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinyguard.events import CellExecuted, DimensionGuessed, Event, RunEnded, SettingIgnored
@@ -29,6 +29,7 @@ from tinyguard.program.machine import STEP_BUDGET, STEPS_A_CELL, BudgetSpentErro
 from tinyguard.program.modules import Importer, moves_files
 from tinyguard.program.names.executions import recorded_order
 from tinyguard.program.pretend import companions, forward, functions, model_sources, standard_library
+from tinyguard.program.swaps import Trace, Tracer, same_story
 from tinyguard.program.values import Class, Dict, Instance, Int, Source, Unknown, restart_keys
 from tinyguard.record import Record
 
@@ -59,6 +60,7 @@ class Witnessed(Record):
     complete: bool  # False: not all of the notebook was followed; `reason` says why
     reason: str = ""
     unbound: frozenset[str] = frozenset()  # names that were read and that nothing had bound
+    traces: Mapping[int, Trace] = {}  # by cell, where the counts prove another order than that of the document
 
 
 def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_BUDGET) -> Witnessed:
@@ -81,7 +83,9 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     frame.names["__name__"] = "__main__"
     machine.modules.append(frame)
     machine.stack.append(frame)
-    recorded = recorded_order(notebook) if order == "recorded" else None
+    proven = recorded_order(notebook)
+    recorded = proven if order == "recorded" else None
+    traces: dict[int, Trace] = {}
     indices = range(len(notebook.cells)) if recorded is None else _with_ghosts(notebook, recorded)
     reason = ""
     for number, index in enumerate(indices, start=1):
@@ -92,6 +96,7 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
             if "*" in cell.binds:
                 _pass_over(machine, frame, cell)
             continue
+        tracer = Tracer(machine, frame, importer) if proven is not None and recorded is None else None
         try:
             _run_cell(machine, frame, cell, number, cut=recorded is not None)
         except BudgetSpentError:
@@ -100,6 +105,9 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
         except RecursionError:
             reason = f"cell {cell.number} is nested too deeply"
             _recover(machine, frame)
+        finally:
+            if tracer is not None:
+                traces[index] = tracer.trace()
     frame.at = None
     _emit_ignored_settings(machine, frame)
     for place, (function, via) in machine.guesses.items():
@@ -108,7 +116,11 @@ def witness(notebook: Notebook, *, order: str = "document", budget: int = STEP_B
     machine.emit(RunEnded, complete=not reason and not unread, place=Place(notebook.path), via=())
     machine.dissolve()
     return Witnessed(
-        events=tuple(machine.events), complete=not reason, reason=reason, unbound=frozenset(machine.unbound)
+        events=tuple(machine.events),
+        complete=not reason,
+        reason=reason,
+        unbound=frozenset(machine.unbound),
+        traces=traces,
     )
 
 
@@ -180,6 +192,13 @@ def _failed_line(cell: Cell) -> int | None:
             arrow = _ARROW.search(text)
             return int(arrow[1]) if arrow else None
     return None
+
+
+def tells_the_same(notebook: Notebook, order: Sequence[int], seen: Witnessed) -> bool:
+    """Whether the recorded order would tell what that of the document has: then it need not be followed, too."""
+    if not (seen.complete and same_story(notebook, order, seen.traces)):
+        return False
+    return all(_failed_line(notebook.cells[number]) is None for number in order)
 
 
 def _with_ghosts(notebook: Notebook, order: Iterable[int]) -> list[int]:

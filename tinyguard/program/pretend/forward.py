@@ -96,6 +96,7 @@ def _remembered(machine: Machine, model: Model, call: Call) -> Any:
         if result is BY_MODE:
             result = machine.caches.get((*key, training is True, training is False))
         if result is not None:
+            machine.recalled += 1
             return result
     events, outside, grad = len(machine.events), machine.heap.outside, machine.modes["grad"]
     machine.asked_mode = False
