@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from profiles import profile_named
+
 
 class SqueezeExcitation(nn.Module):
     """Weighs every channel by what the whole image says about it (Hu et al., 2018)."""
@@ -66,13 +68,14 @@ class ConvNet(nn.Module):
         num_classes: int,
         *,
         width: int = 64,
+        stem_stride: int = 1,
         depths: tuple[int, int, int, int] = (1, 1, 1, 1),
         skip: bool = False,
         attention: bool = False,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, width, kernel_size=3, padding=1, bias=False),
+            nn.Conv2d(3, width, kernel_size=3, stride=stem_stride, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
         )
@@ -96,20 +99,23 @@ class ConvNet(nn.Module):
         return self.classifier(torch.flatten(self.pool(x), 1))
 
 
-def get_model(name: str, num_classes: int, *, width: int = 64) -> nn.Module:
+def get_model(name: str, num_classes: int, *, profile: str | None = None) -> nn.Module:
     """A new, untrained model: `baseline`, `residual`, `deeper_wider` or `se_attention`.
 
-    `width` is the number of channels of the first stage; `deeper_wider` has half as many again and ten blocks
-    instead of four. Raises ValueError for any other name.
+    `profile` says how large it is, see profiles.py. `baseline` has four plain blocks, `residual` blocks with skip
+    connections, `deeper_wider` more of those with half as many channels again, `se_attention` is `baseline` with
+    channel attention. Raises ValueError for any other name.
     """
+    size = profile_named(profile)
     if name == "baseline":
-        return ConvNet(num_classes, width=width)
+        return ConvNet(num_classes, width=size.width, stem_stride=size.stem_stride)
     if name == "residual":
-        return ConvNet(num_classes, width=width, depths=(2, 2, 2, 2), skip=True)
+        return ConvNet(num_classes, width=size.width, stem_stride=size.stem_stride, depths=size.residual, skip=True)
     if name == "deeper_wider":
-        return ConvNet(num_classes, width=width * 3 // 2, depths=(2, 3, 3, 2), skip=True)
+        wider = size.width * 3 // 2
+        return ConvNet(num_classes, width=wider, stem_stride=size.stem_stride, depths=size.deeper, skip=True)
     if name == "se_attention":
-        return ConvNet(num_classes, width=width, attention=True)
+        return ConvNet(num_classes, width=size.width, stem_stride=size.stem_stride, attention=True)
     raise ValueError(f"no model is called {name!r}; there are 'baseline', 'residual', 'deeper_wider', 'se_attention'")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MODELS = ("baseline", "residual", "deeper_wider", "se_attention")
-CLASSES = ("n03", "n01", "n02")  # as wnids.txt has them: not sorted
+MODULES = {path.stem for path in NOTEBOOKS.glob("*.py")}
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,8 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     torch.manual_seed(0)
     yield torch
     torch.set_num_threads(threads)
-    for name in ("models_imagenet", "dataset_utils", "training_utils"):
+    torch.use_deterministic_algorithms(False)
+    for name in MODULES:
         sys.modules.pop(name, None)
 
 
@@ -42,31 +43,21 @@ def loader(torch: Any, samples: int, *, classes: int = 3) -> Any:
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, targets), batch_size=8, shuffle=True)
 
 
-def tiny_imagenet(folder: Path) -> Path:
-    """Three classes in the published layout, one image greyscale."""
-    from PIL import Image
-
-    root = folder / "tiny-imagenet-200"
-    for number, name in enumerate(CLASSES):
-        images = root / "train" / name / "images"
-        images.mkdir(parents=True)
-        for index in range(4):
-            Image.new("RGB", (64, 64), (80 * number, 0, 0)).save(images / f"{name}_{index}.JPEG")
-    Image.new("L", (64, 64), 200).save(root / "train" / "n01" / "images" / "n01_0.JPEG")
-    images = root / "val" / "images"
-    images.mkdir(parents=True)
-    annotations = ""
-    for index, name in enumerate((*CLASSES, *CLASSES)):
-        Image.new("RGB", (64, 64), (80 * index // 3, 0, 0)).save(images / f"val_{index}.JPEG")
-        annotations += f"val_{index}.JPEG\t{name}\t0\t32\t44\t62\n"
-    (root / "val" / "val_annotations.txt").write_text(annotations)
-    (root / "wnids.txt").write_text("".join(f"{name}\n" for name in CLASSES))
-    return folder
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The stand-in data, two training images and one validation image a class."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(NOTEBOOKS))
+        stand_in = module("stand_in")
+        made = stand_in.make(str(folder), stand_in.StandIn(2, 1))
+    return str(Path(made).parent)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_gives_200_logits_and_gradients_reach_every_parameter(torch: Any, name: str) -> None:
-    model = module("models_imagenet").get_model(name, 200, width=8)
+    model = module("models_imagenet").get_model(name, 200, profile="ci")
     logits = model(torch.randn(2, 3, 64, 64))
     assert logits.shape == (2, 200)
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 199])).backward()
@@ -75,12 +66,12 @@ def test_a_model_gives_200_logits_and_gradients_reach_every_parameter(torch: Any
 
 def test_the_models_differ_in_what_their_names_say(torch: Any) -> None:
     models = module("models_imagenet")
-    built = {name: models.get_model(name, 200, width=8) for name in MODELS}
+    built = {name: models.get_model(name, 200, profile="ci") for name in MODELS}
     kinds = {name: [type(part).__name__ for part in model.modules()] for name, model in built.items()}
     blocks = {name: kinds[name].count("Block") for name in MODELS}
     assert kinds["se_attention"].count("SqueezeExcitation") == blocks["se_attention"] == blocks["baseline"]
     assert not any("SqueezeExcitation" in kinds[name] for name in MODELS if name != "se_attention")
-    assert blocks["deeper_wider"] > blocks["residual"]
+    assert blocks["deeper_wider"] > blocks["residual"] >= blocks["baseline"]
     assert built["deeper_wider"].classifier.in_features > built["residual"].classifier.in_features
     assert all("BatchNorm2d" in kinds[name] for name in MODELS)
     with pytest.raises(ValueError, match="no model is called 'resnet'"):
@@ -97,7 +88,7 @@ def test_attention_weighs_channels_between_0_and_1(torch: Any) -> None:
 
 def test_training_learns_and_tells_one_number_an_epoch(torch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     training = module("training_utils")
-    model = module("models_imagenet").get_model("residual", 3, width=8)
+    model = module("models_imagenet").get_model("residual", 3, profile="ci")
     config = training.get_optimizer_config("Adam")
     assert config == {"lr": 3e-4, "weight_decay": 1e-6}
     config["lr"] = 3e-3
@@ -125,7 +116,7 @@ def test_training_learns_and_tells_one_number_an_epoch(torch: Any, capsys: pytes
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_an_evaluation_changes_neither_the_model_nor_its_mode(torch: Any, mode: bool) -> None:
-    model = module("models_imagenet").get_model("baseline", 3, width=8).train(mode)
+    model = module("models_imagenet").get_model("baseline", 3, profile="ci").train(mode)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     loss, accuracy = module("training_utils").evaluate(
         model, loader(torch, 24), torch.nn.CrossEntropyLoss(), torch.device("cpu")
@@ -136,35 +127,212 @@ def test_an_evaluation_changes_neither_the_model_nor_its_mode(torch: Any, mode: 
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_both_splits_number_the_classes_alike(torch: Any, tmp_path: Path) -> None:
+def test_both_splits_number_the_classes_alike(torch: Any, data_dir: str) -> None:
     data = module("dataset_utils")
-    root = str(tiny_imagenet(tmp_path) / "tiny-imagenet-200")
+    root = str(Path(data_dir) / "tiny-imagenet-200")
     train, val = data.TinyImageNet(root, split="train"), data.TinyImageNet(root, split="val")
-    assert train.classes == val.classes == ["n01", "n02", "n03"]
-    assert (len(train), len(val)) == (12, 6)
-    assert train.targets == [0] * 4 + [1] * 4 + [2] * 4
-    assert val.targets == [2, 0, 1, 2, 0, 1]
+    assert train.classes == val.classes == (Path(root) / "wnids.txt").read_text().split()
+    assert train.classes != sorted(train.classes)
+    assert (len(train), len(val)) == (400, 200)
+    assert sorted(val.targets) == train.targets[::2] == list(range(200))
     assert train[0][0].shape == (3, 64, 64)  # the greyscale one
+    assert train.synthetic
 
 
 @pytest.mark.parametrize("augmentation", ["none", "basic", "strong"])
-def test_only_training_images_are_augmented(torch: Any, tmp_path: Path, augmentation: str) -> None:
+@pytest.mark.parametrize("cached", [True, False])
+def test_only_training_images_are_augmented(torch: Any, data_dir: str, augmentation: str, cached: bool) -> None:
     train_loader, test_loader, num_classes = module("dataset_utils").get_dataset_loaders(
-        "tiny_imagenet", 4, 0, augmentation, data_dir=str(tiny_imagenet(tmp_path))
+        "tiny_imagenet", 4, 0, augmentation, data_dir=data_dir, cached=cached
     )
     images, targets = next(iter(train_loader))
     assert images.shape == (4, 3, 64, 64)
     assert targets.dtype == torch.int64
     assert num_classes == 200
-    random = [type(step).__name__ for step in train_loader.dataset.transform.transforms if "Random" in repr(step)]
-    assert bool(random) is (augmentation != "none")
-    assert not any("Random" in repr(step) for step in test_loader.dataset.transform.transforms)
-    assert torch.equal(next(iter(test_loader))[0], next(iter(test_loader))[0])
+    for loader, random in ((train_loader, augmentation != "none"), (test_loader, False)):
+        once, again = (torch.stack([loader.dataset[index][0] for index in range(8)]) for _ in range(2))
+        assert torch.equal(once, again) is not random
+        assert torch.isfinite(once).all()
+
+
+def test_decoded_images_make_the_batches_that_files_make(torch: Any, data_dir: str) -> None:
+    data = module("dataset_utils")
+    batches = []
+    for cached in (True, False):
+        torch.manual_seed(3)
+        loader, *_ = data.get_dataset_loaders("tiny_imagenet", 64, 0, "none", data_dir=data_dir, cached=cached)
+        batches.append(list(loader))
+    assert len(batches[0]) == len(batches[1]) == 7
+    for (images, targets), (others, other_targets) in zip(*batches, strict=True):
+        assert torch.equal(images, others)
+        assert torch.equal(targets, other_targets)
+
+
+def test_an_image_is_shifted_and_mirrored_by_itself(torch: Any) -> None:
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(1, 256, (32, 64, 64, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    shifted = (255 * module("augmentation").basic(pixels)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    found = set()
+    for before, after in zip(pixels, shifted, strict=True):
+        framed = np.pad(before, ((8, 8), (8, 8), (0, 0)))
+        found |= {
+            (top, left, step)
+            for top in range(17)
+            for left in range(17)
+            for step in (1, -1)
+            if np.array_equal(framed[top : top + 64, left : left + 64][:, ::step], after)
+        }
+    assert len(found) > 20  # of 32 images, not all alike
+    assert {step for *_, step in found} == {1, -1}
+
+
+def test_a_changed_image_is_decoded_again(torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    cache = module("image_cache")
+    monkeypatch.setenv("TINY_IMAGENET_CACHE", str(tmp_path / "decoded"))
+    path = str(tmp_path / "a.JPEG")
+    Image.new("RGB", (64, 64), (200, 0, 0)).save(path)
+    assert cache.decoded(str(tmp_path), "train", [path])[0, 0, 0, 0] > 150
+    first = list((tmp_path / "decoded").iterdir())
+    assert cache.decoded(str(tmp_path), "train", [path])[0, 0, 0, 0] > 150
+    assert list((tmp_path / "decoded").iterdir()) == first
+    Image.effect_noise((64, 64), 50).save(path)
+    assert cache.decoded(str(tmp_path), "train", [path])[0].std() > 20
+    assert len(list((tmp_path / "decoded").iterdir())) == 1
+
+
+def test_damaged_images_are_named(torch: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    cache, error = module("image_cache"), module("tiny_imagenet").DataError
+    Image.new("RGB", (64, 64)).save(tmp_path / "whole.JPEG")
+    Image.new("RGB", (32, 64)).save(tmp_path / "small.JPEG")
+    (tmp_path / "cut.JPEG").write_bytes((tmp_path / "whole.JPEG").read_bytes()[:300])
+    paths = [str(tmp_path / name) for name in ("whole.JPEG", "cut.JPEG", "small.JPEG")]
+    with pytest.raises(error, match=r"2 of 3 images are damaged: .*cut\.JPEG .*small\.JPEG is 32 x 64 pixels"):
+        cache.decoded(str(tmp_path / "set"), "train", paths)
+    assert not list((tmp_path / "decoded").iterdir())
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_do(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.JPEG")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TINY_IMAGENET_CACHE", str(tmp_path / "file" / "decoded"))
+    with pytest.raises(module("tiny_imagenet").DataError, match="set TINY_IMAGENET_CACHE to a folder elsewhere"):
+        module("image_cache").decoded(str(tmp_path), "train", [str(tmp_path / "a.JPEG")])
+    with pytest.raises(module("tiny_imagenet").DataError, match="pass a data_dir that can be written to"):
+        module("stand_in").make(str(tmp_path / "file"))
+
+
+def test_stand_in_images_are_the_same_whatever_else_is_drawn(torch: Any, tmp_path: Path, data_dir: str) -> None:
+    stand_in = module("stand_in")
+    other = Path(stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)))
+    same = Path(data_dir) / "tiny-imagenet-200"
+    for name in (*(f"train/{cls}/images/{cls}_0.JPEG" for cls in stand_in.class_ids(0)[:20]), "val/images/val_7.JPEG"):
+        assert (other / name).read_bytes() == (same / name).read_bytes()
+    assert len({(same / f"val/images/val_{number}.JPEG").read_bytes() for number in range(200)}) == 200
+    assert stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)) == str(other)
+    assert not list(tmp_path.glob(".unfinished*"))
 
 
 def test_a_folder_without_the_data_says_what_to_do(torch: Any, tmp_path: Path) -> None:
-    data = module("dataset_utils")
-    with pytest.raises(FileNotFoundError, match=r"extract tiny-imagenet-200\.zip there"):
+    data, error = module("dataset_utils"), module("tiny_imagenet").DataError
+    with pytest.raises(error, match=r"download=True .*TINY_IMAGENET"):
         data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path))
     with pytest.raises(ValueError, match="no data set is called 'imagenet'"):
         data.get_dataset_loaders("imagenet", data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="no profile is called 'tiny'; there are 'full', 'ci'"):
+        data.get_dataset_loaders("tiny_imagenet", profile="tiny")
+
+
+def trained(torch: Any, epochs: int, checkpoint: Path | None = None) -> tuple[Any, Any]:
+    """A model and its history after some epochs, the same each time."""
+    training = module("training_utils")
+    training.seed_everything(5)
+    loaders = loader(torch, 48), loader(torch, 24)
+    training.seed_everything(5)
+    model = module("models_imagenet").get_model("baseline", 3, profile="ci")
+    optimizer = training.get_optimizer(model, "Adam", lr=3e-3)
+    path = None if checkpoint is None else str(checkpoint)
+    criterion = torch.nn.CrossEntropyLoss()
+    history = training.train_model(
+        model, *loaders, epochs, optimizer=optimizer, criterion=criterion, device="cpu", checkpoint=path
+    )
+    return model, history
+
+
+def test_a_resumed_run_ends_as_one_that_was_never_killed(torch: Any, tmp_path: Path) -> None:
+    model, history = trained(torch, 3)
+    assert trained(torch, 3)[1] == history
+    trained(torch, 1, tmp_path / "a.pt")
+    torch.rand(17)
+    resumed, continued = trained(torch, 3, tmp_path / "a.pt")
+    assert continued == history
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in model.state_dict().items())
+    assert trained(torch, 3, tmp_path / "a.pt")[1] == history  # nothing is left to do
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: Path) -> None:
+    error = module("checkpoints").CheckpointError
+    path = tmp_path / "a.pt"
+    trained(torch, 1, path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+        path.write_bytes(damaged)
+        with pytest.raises(error, match=r"a\.pt is damaged .*delete it to train from the beginning"):
+            trained(torch, 2, path)
+    path.write_bytes(whole)
+    other = module("models_imagenet").get_model("baseline", 4, profile="ci")
+    with pytest.raises(error, match=r"of another model: classifier\.weight is \[3, 96\] there and \[4, 96\] here"):
+        module("checkpoints").restore(str(path), other, torch.optim.Adam(other.parameters()))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(error, match="cannot be written"):
+        trained(torch, 1, tmp_path / "file" / "a.pt")
+
+
+def test_a_look_at_the_loaders_finds_what_is_wrong(
+    torch: Any, data_dir: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = module("checks")
+    train_loader, test_loader, num_classes = module("dataset_utils").get_dataset_loaders(
+        "tiny_imagenet", 64, 0, "none", data_dir=data_dir
+    )
+    state = torch.get_rng_state()
+    assert checks.check_loaders(train_loader, test_loader, num_classes)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert "train batches: 7, test batches: 4, classes: 200" in capsys.readouterr().out
+    test_loader.dataset.targets = [0] * 200
+    assert not checks.check_loaders(train_loader, test_loader, num_classes)
+    assert "test: 1 different labels from 0 to 0, for 200 classes" in capsys.readouterr().out
+
+
+def test_a_look_at_a_model_and_its_optimizer_finds_what_is_wrong(
+    torch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks, get_model = module("checks"), module("models_imagenet").get_model
+    model = get_model("baseline", 200, profile="ci")
+    assert checks.check_model(model, "cpu", 200)
+    assert checks.check_optimizer(torch.optim.Adam(model.parameters(), lr=3e-4), model)
+    assert "learning rate 0.0003" in capsys.readouterr().out
+    assert not checks.check_model(model.eval(), "cpu", 10)
+    assert "the model is in eval mode: call model.train(); 200 outputs for 10 classes" in capsys.readouterr().out
+    other = get_model("baseline", 200, profile="ci")
+    assert not checks.check_optimizer(torch.optim.Adam(other.parameters()), model)
+
+
+def test_the_quick_test_draws_its_line_at_three_percent(torch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = module("checks")
+    assert checks.quick_verdict({"test_acc": [1.0, 3.2]})
+    assert not checks.quick_verdict({"test_acc": [0.5, 0.5]})
+    checks.summarise("baseline", {"test_acc": [1.0, 5.0, 4.0, 4.0, 4.5]})
+    told = capsys.readouterr().out
+    assert "best test accuracy 5.00 % (epoch 2), final 4.50 %" in told
+    assert "epoch 1: 1.00 %, epoch 5: 4.50 %" in told

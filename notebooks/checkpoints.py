@@ -1,0 +1,113 @@
+"""What a training needs to go on after its process was killed, in one file that is always whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn, optim
+
+History = dict[str, list[float]]
+
+FORMAT = 1  # of the file
+
+
+class CheckpointError(RuntimeError):
+    """The file cannot be used, or not be written; says what to do."""
+
+
+def keep(path: str, model: nn.Module, optimizer: optim.Optimizer, history: History) -> None:
+    """Write everything that the next epoch depends on. Raises CheckpointError; the file before stays as it was."""
+    kept = {
+        "format": FORMAT,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": history,
+        "shapes": shapes(model),
+        "random": _random_state(),
+    }
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save(kept, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)
+        finally:
+            if os.path.exists(unfinished):
+                os.remove(unfinished)
+    except (OSError, RuntimeError) as error:  # torch tells a full disk by a RuntimeError
+        raise CheckpointError(
+            f"the checkpoint {path} cannot be written: {error}; make room, or pass checkpoint=None and go without"
+        ) from error
+
+
+def restore(path: str, model: nn.Module, optimizer: optim.Optimizer) -> History:
+    """Put model, optimizer and random numbers back as they were; the history so far.
+
+    Raises CheckpointError when the file is damaged, or is of another model or optimizer.
+    """
+    try:
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file fails in many ways
+        raise CheckpointError(f"the checkpoint {path} is damaged ({_first_line(error)}); {DELETE}") from error
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of this version; {DELETE}")
+    if kept["shapes"] != shapes(model):
+        raise CheckpointError(f"the checkpoint {path} is of another model: {_difference(kept['shapes'], model)}; {DELETE}")
+    try:
+        model.load_state_dict(kept["model"])
+        optimizer.load_state_dict(kept["optimizer"])
+        _restore_random_state(kept["random"])
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise CheckpointError(f"the checkpoint {path} does not fit ({_first_line(error)}); {DELETE}") from error
+    history: History = kept["history"]
+    return history
+
+
+DELETE = "delete it to train from the beginning, or name another file"
+
+
+def shapes(model: nn.Module) -> dict[str, list[int]]:
+    """The shape of every tensor that the model keeps."""
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _difference(kept: dict[str, list[int]], model: nn.Module) -> str:
+    here = shapes(model)
+    for name in {**kept, **here}:
+        if kept.get(name) != here.get(name):
+            return f"{name} is {kept.get(name, 'missing')} there and {here.get(name, 'missing')} here"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _random_state() -> dict[str, Any]:
+    version, internal, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        "python": [version, list(internal), gauss],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached)],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _restore_random_state(kept: dict[str, Any]) -> None:
+    version, internal, gauss = kept["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, position, has_gauss, cached = kept["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(kept["torch"])
+    if kept["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(kept["cuda"])
