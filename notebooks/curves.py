@@ -28,7 +28,7 @@ NAMES = {
 
 def plot_curves(histories: Mapping[str, History], num_classes: int, *, note: str = "") -> Any:
     """Test accuracy of each model by epoch, its expected band and chance; the figure is shown by the notebook."""
-    figure, axes = plt.subplots(1, len(histories), figsize=(3.2 * len(histories), 3), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(histories), figsize=(3.2 * len(histories), 3.2), sharey=True, squeeze=False)
     for axis, (name, history) in zip(axes[0], histories.items(), strict=True):
         accuracies = history["test_acc"]
         band = BANDS.get(name, {})
@@ -45,11 +45,12 @@ def plot_curves(histories: Mapping[str, History], num_classes: int, *, note: str
         axis.set_title(NAMES.get(name, name))
         axis.set_xlabel("epoch")
         axis.set_xlim(0.5, max(len(accuracies), 1) + 0.5)
-        axis.set_ylim(0, 1.25 * max([*accuracies, 2]))
+    highest = max(value for history in histories.values() for value in history["test_acc"])
+    axes[0][0].set_ylim(0, 1.25 * max(highest, 2))
     axes[0][0].set_ylabel("%")
-    axes[0][0].legend(fontsize="x-small", loc="upper left")
     figure.suptitle(note, fontsize="small")
-    figure.tight_layout()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize="x-small", loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     plt.close(figure)
     return figure
 
