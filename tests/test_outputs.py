@@ -13,7 +13,7 @@ import pytest
 from tinyguard.events import MetricReported
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.program.outputs import READ, metrics
-from tinyguard.program.readings import LONGEST
+from tinyguard.program.readings import LONGEST, form, readings
 
 STUCK = Path(__file__).parent.parent / "notebooks" / "stuck_at_chance.ipynb"
 
@@ -247,3 +247,16 @@ def test_the_stuck_notebook_shows_what_its_user_saw() -> None:
     assert len(stuck) == 3
     assert all(0.0049 < value < 0.0052 for values in stuck for value in values)
     assert [epoch for _, epoch, _ in test[:12]] == [1, 2, 3] * 4
+
+
+def test_lines_that_differ_in_a_duration_have_one_form() -> None:
+    form.cache_clear()
+    lines = [
+        f" [====>]  Step: 19ms | Tot: 2m{seconds}s | Train >> Loss: 0.5 | Acc: 81% (40/49)" for seconds in (48, 49)
+    ]
+    found = list(readings("\n".join(lines)))
+    assert [(reading.name, reading.value) for reading in found] == [
+        ("train loss", 0.5),
+        ("train accuracy", 40 / 49),
+    ] * 2
+    assert form.cache_info().misses == 1

@@ -81,7 +81,7 @@ def _texts(outputs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _joined(text: object) -> str:
     if isinstance(text, list):
-        return "".join(part for part in text if isinstance(part, str))
+        return "".join([part for part in text if isinstance(part, str)])
     return text if isinstance(text, str) else ""
 
 

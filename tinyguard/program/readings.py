@@ -19,6 +19,8 @@ LONGEST = 2000  # characters of a line that are read
 _NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
 # A number of its own: not that of `l2_loss`, `acc@5`, `top-5`, `float64(`.
 _OWN_NUMBER = pattern(rf"(?=[-+.\dni])(?<![a-z_@\d.])(?<!op[- ])({_NUMBER})")
+# A column that ends with a duration, "Tot: 2m48s |": no part of a name, and else a form of its own for each second.
+_CLOCK = pattern(r"(?<=\d[ms])\d{1,9}(?=m?s\s?[|,])")
 _WRAPPED = pattern(r"(?:np\.float\d\d|tensor)\(")
 _ESCAPE = pattern(r"\x1b\[[0-9;]{0,12}[A-Za-z]")
 
@@ -118,7 +120,7 @@ def readings(text: str) -> Iterator[Reading]:
             parts = _OWN_NUMBER.split(lower)
             numbers = parts[1::2]
             parts[1::2] = ["7" if number.isdigit() else "0.7" for number in numbers]
-            slots, where = form("".join(parts))
+            slots, where = form(_CLOCK.sub(_zeros, "".join(parts)))
             if where is not None:
                 epoch = int(numbers[where])
             for kind, split, name, plain, percent, at, of in slots:
@@ -129,6 +131,11 @@ def readings(text: str) -> Iterator[Reading]:
         elif "epoch" in lower:
             for found in _EPOCH.finditer(lower):
                 epoch = int(found[1] or found[2])
+
+
+def _zeros(match: re.Match[str]) -> str:
+    """As many digits, so that everything stays where it was."""
+    return "0" * len(match[0])
 
 
 @lru_cache(maxsize=4096)
