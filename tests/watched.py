@@ -78,7 +78,10 @@ def watch_notebook(book: Notebook, *, order: str = "document", budget: int = STE
     # The imports ran first: their count is 1, whatever follows has a later one.
     imports = Cell(number=0, source=IMPORTS, tree=ast.parse(IMPORTS), count=1)
     cells = (cell.replace(count=None if cell.count is None else cell.count + 1) for cell in book.cells)
-    return Watched(result=witness(book.replace(cells=(imports, *cells)), order=order, budget=budget))
+    seen = witness(book.replace(cells=(imports, *cells)), order=order, budget=budget)
+    for event in seen.events:  # the witness makes them without a look at the names of their fields
+        assert type(event)(**vars(event)) == event
+    return Watched(result=seen)
 
 
 def percent(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from tinyguard.events import GradientsCleared, NameBound, Parameters, Samples
 from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
-from tinyguard.program.machine import SET_ATTRIBUTE, Call, Frame, Machine, place_of, tracked
+from tinyguard.program.machine import SET_ATTRIBUTE, TRACKED, Call, Frame, Machine, place_of
 from tinyguard.program.pretend.tensors import combined_tensors
 from tinyguard.program.pretend.unread import is_unread_model, make_unread
 from tinyguard.program.pretend.values import Dataset, Loader, Model, Optimizer, Tensor
@@ -74,7 +74,7 @@ def bind(machine: Machine, name: str, value: Any, frame: Frame) -> None:
     if type(value) in _NAMED:
         value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(home.names, name, value)
-    if tracked(value) and not machine.forwards:
+    if type(value) in TRACKED and not machine.forwards:
         machine.emit(NameBound, name=name, object=value.number, local=home.parent is not None)
 
 
@@ -153,7 +153,7 @@ def keep_attribute(machine: Machine, owner: Any, name: str, value: Any) -> None:
         return  # its setter may do anything
     value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(owner.fields, name, value)
-    if tracked(value) and not isinstance(owner, Model):
+    if type(value) in TRACKED and not isinstance(owner, Model):
         machine.emit(NameBound, name=f"self.{name}", object=value.number, local=True)
 
 

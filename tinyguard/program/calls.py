@@ -14,10 +14,10 @@ from tinyguard.program.machine import (
     MAKERS,
     PACKAGES,
     RECURSION_LIMIT,
+    TRACKED,
     Call,
     Frame,
     Machine,
-    tracked,
 )
 from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import (
@@ -227,7 +227,7 @@ def escape(machine: Machine, call: Call, to: str) -> bool:
 
 
 def _find_tracked(machine: Machine, value: Any, found: dict[int, None], depth: int) -> None:
-    if tracked(value):
+    if type(value) in TRACKED:
         found[value.number] = None
         if "training" in value.fields and value.fields["training"] is not None:
             # An unread function may well have called train() or eval().

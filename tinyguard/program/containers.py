@@ -14,10 +14,11 @@ from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Inst
 
 
 def subscript(machine: Machine, node: ast.Subscript, frame: Frame) -> Any:
-    container = machine.evaluate(node.value, frame)
-    if isinstance(node.slice, ast.Slice):
-        return _slice(machine, container, node.slice, frame)
-    return item(machine, container, machine.evaluate(node.slice, frame))
+    container = EVALUATE[type(node.value)](machine, node.value, frame)
+    index = node.slice
+    if type(index) is ast.Slice:
+        return _slice(machine, container, index, frame)
+    return item(machine, container, EVALUATE[type(index)](machine, index, frame))
 
 
 def item(machine: Machine, container: Any, index: Any) -> Any:

@@ -18,7 +18,7 @@ from tinyguard.events import (
     SchedulerStepped,
     TrainingPlanned,
 )
-from tinyguard.program.machine import Machine, tracked
+from tinyguard.program.machine import TRACKED, Machine
 from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import MISSING
 
@@ -92,7 +92,7 @@ def _clears_and_resets(events: list[Event], facts: frozenset[Any]) -> bool:
 def _rebinds(machine: Machine, mark: int) -> bool:
     """Something that had a model, loader or the like before the lap has another now."""
     return any(
-        old is not MISSING and (tracked(old) or tracked(new)) and old is not new
+        old is not MISSING and (type(old) in TRACKED or type(new) in TRACKED) and old is not new
         for old, new in machine.heap.changes(mark)
     )
 

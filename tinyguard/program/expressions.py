@@ -10,7 +10,7 @@ from tinyguard.program.assignment import assign
 from tinyguard.program.conditions import condition_of, truth
 from tinyguard.program.containers import collected
 from tinyguard.program.iteration import laps
-from tinyguard.program.machine import ATTRIBUTE, EVALUATE, METHODS, Call, Frame, Machine, Signal
+from tinyguard.program.machine import ATTRIBUTE, CALL, EVALUATE, METHODS, Call, Frame, Machine, Signal
 from tinyguard.program.operators import MAX_TEXT
 from tinyguard.program.pretend.values import Tensor
 from tinyguard.program.values import Dict, Function, Int, Known, Unknown
@@ -161,12 +161,13 @@ def call(machine: Machine, node: ast.Call, frame: Frame) -> Any:
             unknown_rest = True
             if isinstance(value, Tensor):  # a batch by its keys: `model(**batch)`
                 args.append(value)
-    given = Call(args, kwargs, node, frame, open=unknown_rest)
+    given = Call(args, kwargs, node, frame, "", unknown_rest)
+    machine.steps += 1
+    frame.at = node
     if method is not None:
-        machine.steps += 1
-        frame.at = node
         return method(machine, owner, function.attr, given)  # type: ignore[attr-defined]
-    return machine.call(callee, given)
+    calling = CALL.get(type(callee))
+    return Unknown() if calling is None else calling(machine, callee, given)
 
 
 _NOT_NATIVE = frozenset({"dataset", "transform", "loss", "collate_fn"})  # attributes that can be called, of objects

@@ -236,7 +236,7 @@ def batch_of(loader: Loader) -> Tensor:
 
 def children_of(model: Model) -> list[Model]:
     """Its direct children, in the order of their attributes."""
-    return [value for value in model.fields.values() if isinstance(value, Model)]
+    return [value for value in model.fields.values() if type(value) is Model]
 
 
 def _modules(items: Sequence[Any]) -> bool:

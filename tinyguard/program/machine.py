@@ -17,6 +17,8 @@ from tinyguard.program.heap import Heap
 from tinyguard.program.pretend.values import Dataset, Loader, Model, Optimizer, Scheduler
 from tinyguard.program.values import MISSING, Class, Function, Names, Parts, Source, Unknown
 
+_tuple = tuple.__new__  # Place(...) in half the time
+
 STEP_BUDGET = 200_000  # statements and calls; the largest of 279 real notebooks needs about 20,000
 STEPS_A_CELL = 100  # added for each cell, so that a long notebook is followed to its end
 DEPTH_LIMIT = 40  # calls within calls
@@ -69,7 +71,6 @@ class Call:
         kwargs: dict[str, Any],
         node: ast.AST,
         frame: Frame,
-        *,
         path: str = "",
         open: bool = False,
     ) -> None:
@@ -202,7 +203,7 @@ class Machine:
         fields["facts"] = self._facts
         if "place" not in fields:
             fields["place"], fields["via"] = self.where()
-        self.events.append(kind(**fields))
+        self.events.append(kind.unchecked(fields))
 
     def where(self) -> tuple[Place, tuple[Place, ...]]:
         """`place()` and `via()`"""
@@ -360,12 +361,8 @@ def _place_of(source: Source, node: ast.AST) -> Place:
     end_line, end_column = getattr(node, "end_lineno", None), getattr(node, "end_col_offset", None)
     if isinstance(node, (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef, ast.AsyncFor)):
         end_line, end_column = line, None  # the head is what matters
-    return Place(source.path, source.cell, line, column, end_line, None if end_column is None else end_column + 1)
+    end = None if end_column is None else end_column + 1
+    return _tuple(Place, (source.path, source.cell, line, column, end_line, end))
 
 
-def tracked(value: Any) -> bool:
-    """It has a number that events speak of."""
-    return type(value) in _TRACKED
-
-
-_TRACKED = frozenset({Model, Optimizer, Loader, Scheduler, Dataset})
+TRACKED = frozenset({Model, Optimizer, Loader, Scheduler, Dataset})  # these have a number that events speak of

@@ -57,15 +57,13 @@ class Importer:
         """The module of this dotted name, as seen from the importing code."""
         self.asked += 1
         # sys.path is not followed further than its folders: no installed package is ever read.
-        home = os.path.dirname(str(frame.module.names.get("__file__", frame.source.path)))
-        relative = len(name) - len(name.lstrip("."))
         bare = name.lstrip(".")
-        key = (f"{home}:" if relative else "") + name
+        level = len(name) - len(bare)
+        home = os.path.dirname(str(frame.module.names.get("__file__", frame.source.path))) if level else ""
+        key = f"{home}:{name}" if level else name
         if key not in self._modules:
             self._modules[key] = Unknown(graph=True)
-            self._modules[key] = (
-                self._relative(bare, home, relative, frame) if relative else self._absolute(bare, frame)
-            )
+            self._modules[key] = self._relative(bare, home, level, frame) if level else self._absolute(bare, frame)
         return self._modules[key]
 
     def write(self, path: str, source: Source, text: str) -> None:

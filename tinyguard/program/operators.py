@@ -138,10 +138,10 @@ NEGATION: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.NotEq: ast.Eq, ast.IsNot
 
 
 def compare(machine: Machine, node: ast.Compare, frame: Frame) -> Any:
-    left = machine.evaluate(node.left, frame)
+    left = EVALUATE[type(node.left)](machine, node.left, frame)
     result: Any = True
     for operation, right_node in zip(node.ops, node.comparators, strict=True):
-        right = machine.evaluate(right_node, frame)
+        right = EVALUATE[type(right_node)](machine, right_node, frame)
         result = _compared(machine, left, type(operation), right)
         if len(node.ops) > 1 and result is not True:
             return result if result is False else Unknown()

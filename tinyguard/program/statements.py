@@ -22,7 +22,10 @@ def expression(machine: Machine, node: ast.Expr, frame: Frame) -> Signal:
 def assignment(machine: Machine, node: ast.Assign, frame: Frame) -> Signal:
     value = EVALUATE[type(node.value)](machine, node.value, frame)
     for target in node.targets:
-        assign(machine, target, value, frame)
+        if type(target) is ast.Name:
+            bind(machine, target.id, value, frame)
+        else:
+            assign(machine, target, value, frame)
     return None
 
 
@@ -63,7 +66,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def if_(machine: Machine, node: ast.If, frame: Frame) -> Signal:
-    test = machine.evaluate(node.test, frame)
+    test = EVALUATE[type(node.test)](machine, node.test, frame)
     known = truth(machine, test)
     if known is not None:
         if may_turn_out_otherwise(node):
@@ -86,8 +89,8 @@ def try_(machine: Machine, node: Any, frame: Frame) -> Signal:
 
 
 def return_(machine: Machine, node: ast.Return, frame: Frame) -> Signal:
-    home: Frame = frame
-    home.returned.append(machine.evaluate(node.value, frame) if node.value else None)
+    value = node.value
+    frame.returned.append(EVALUATE[type(value)](machine, value, frame) if value else None)
     return "return"
 
 

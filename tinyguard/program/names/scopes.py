@@ -67,8 +67,7 @@ class Scope:
 
     def generic(self, node: ast.AST) -> None:
         kind = node.__class__
-        fields = _CHILDREN.get(kind)
-        for field in _children(kind) if fields is None else fields:
+        for field in children(kind):
             child = getattr(node, field, None)
             if child.__class__ is list:
                 self.block(child)
@@ -237,10 +236,13 @@ _NO_NAMES = """
 _LEAVES = frozenset(_NO_NAMES.split())
 
 
-def _children(kind: type) -> tuple[str, ...]:
-    """The fields of a node class that can hold names."""
-    fields = tuple(field for field in getattr(kind, "_fields", ()) if field not in _LEAVES)
-    return _CHILDREN.setdefault(kind, fields if issubclass(kind, ast.AST) else ())
+def children(kind: type) -> tuple[str, ...]:
+    """The fields of a node class that can hold names; none of what is no node."""
+    known = _CHILDREN.get(kind)
+    if known is None:
+        fields = tuple(field for field in getattr(kind, "_fields", ()) if field not in _LEAVES)
+        known = _CHILDREN[kind] = fields if issubclass(kind, ast.AST) else ()
+    return known
 
 
 class _Handlers(dict[type, Callable[[Any, Any], None]]):

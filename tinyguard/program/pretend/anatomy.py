@@ -28,9 +28,10 @@ class Anatomy:
             fields, layer = part.fields, part.layer
             fields.seen = True  # type: ignore[attr-defined]
             for value in fields.values():
-                if isinstance(value, Leaves):
+                kind = type(value)
+                if kind is Leaves:
                     leaves |= value.parameters.leaves
-                elif isinstance(value, Unknown) and value.graph:
+                elif kind is Unknown and value.graph:
                     certain = False
             if isinstance(leaf := fields.get("leaf"), int):
                 leaves.add(leaf)
