@@ -140,10 +140,11 @@ def extract(path: str, folder: str) -> str:
             with contextlib.suppress(OSError):
                 os.rmdir(target)  # an empty one, which would be in the way on Windows
             with _writing(target):
-                os.rename(os.path.join(temporary, FOLDER), target)
-        except DataError:
-            if not _is_filled(target):  # without locks another process can have been quicker
-                raise
+                try:
+                    os.rename(os.path.join(temporary, FOLDER), target)
+                except OSError:
+                    if not _is_filled(target):  # without locks another process can have been quicker
+                        raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return target
