@@ -151,7 +151,8 @@ def keep_attribute(machine: Machine, owner: Any, name: str, value: Any) -> None:
     cls = getattr(owner, "cls", None)
     if cls is not None and getattr(cls.find(name), "kind", "") == "property":
         return  # its setter may do anything
-    value = told_by_name(machine, name, value, f"its name `{name}`")
+    if type(value) in _NAMED:
+        value = told_by_name(machine, name, value, f"its name `{name}`")
     machine.heap.write(owner.fields, name, value)
     if type(value) in TRACKED and not isinstance(owner, Model):
         machine.emit(NameBound, name=f"self.{name}", object=value.number, local=True)

@@ -69,9 +69,10 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
     facts = machine.keep_facts()
     head = frame.at
     index = 0
-    start, trained = lap_start(machine), machine.trained_passes
+    trained = machine.trained_passes
     # Of a list with others in it, those that are known; a loop over modules is short, and freezes them or sets modes.
     each = exact or (isinstance(iterable, List) and (not long or _modules(items)))
+    start = None if each else lap_start(machine)
     if not each and machine.again:
         # What crosses from lap to lap of this loop was seen in the first lap of the loop around it: any lap will do.
         del items[:-1]
@@ -89,7 +90,7 @@ def _run(machine: Machine, iterable: Any, lap: Lap, frame: Frame, loaders: list[
         machine.restore_facts(facts)
         if machine.looking and loaders and machine.passes[-1].stepped:
             raise SeenEnoughError
-        if signal in ("break", "return", "raise") or (not each and nothing_crosses(machine, start)):
+        if signal in ("break", "return", "raise") or (start is not None and nothing_crosses(machine, start)):
             break
     if not each:
         machine.again -= index

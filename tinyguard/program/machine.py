@@ -323,10 +323,11 @@ class Machine:
             return  # called on behalf of that expression, not by it: a closure, a decorator
         given = [(positional[index + shift], value) for index, value in enumerate(node.args[: len(positional) - shift])]
         given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+        via = self.via()
         for name, value in given:
             if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
                 place = place_of(call.frame.source, value)
-                self.constants[place] = GivenConstant(name, value.value, place, function, self.via())
+                self.constants[place] = GivenConstant(name, value.value, place, function, via)
 
     def holder(self, name: str, frame: Frame) -> Frame | None:
         """The frame that a name is bound in, as seen from this one."""

@@ -80,7 +80,7 @@ def combined(machine: Machine, left: Any, operation: type[ast.operator], right: 
         merge(result, left)
         merge(result, right)
         return result
-    graph = any(isinstance(side, Unknown) and side.graph for side in (left, right))
+    graph = (type(left) is Unknown and left.graph) or (type(right) is Unknown and right.graph)
     return Unknown((operation.__name__, key_of(left), key_of(right)), graph=graph)
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tinyguard.pattern import pattern
 
+_tuple = tuple.__new__  # Reading(...) in a third of the time; a long training prints thousands
 LONGEST = 2000  # characters of a line that are read
 
 _NUMBER = r"[-+]?(?:\d{1,30}(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
@@ -127,7 +128,9 @@ def readings(text: str) -> Iterator[Reading]:
                 value, samples = float(numbers[at]), int(numbers[of]) if of is not None else None
                 if samples is not None:
                     value = value / samples if samples else float("nan")
-                yield Reading(kind, value, split, name, plain, epoch, percent, samples, "output", line[:200].strip())
+                yield _tuple(
+                    Reading, (kind, value, split, name, plain, epoch, percent, samples, "output", line[:200].strip())
+                )
         elif "epoch" in lower:
             for found in _EPOCH.finditer(lower):
                 epoch = int(found[1] or found[2])

@@ -320,7 +320,14 @@ class Class(Object):
 
     def find(self, name: str, *, after: Class | None = None) -> Any:
         """The attribute in the lineage (beyond `after`, for super()); MISSING if no class of the user's has it."""
-        waiting = after is not None
+        if after is None:
+            if name in self.fields:
+                return self.fields[name]
+            for base in self.bases:
+                if isinstance(base, Class) and (found := base.find(name)) is not MISSING:
+                    return found
+            return MISSING
+        waiting = True
         for cls in self.lineage():
             if waiting:
                 waiting = cls is not after

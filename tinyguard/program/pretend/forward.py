@@ -195,7 +195,9 @@ def _layer_forward(machine: Machine, model: Model, layer: Layer, call: Call) -> 
         fields["width"] = width if isinstance(width, int) else None
         result = combined_tensors(machine, *call.values(), **fields)
         if machine.modes["grad"] is not False:
-            reached, certain = thawed(machine, Parameters(frozenset((model.fields["leaf"],))))
+            reached, certain = frozenset((model.fields["leaf"],)), True
+            if machine.frozen:
+                reached, certain = thawed(machine, Parameters(reached))
             # A result of our own: nobody has seen it yet.
             result.reaches |= reached
             result.complete = result.complete and certain
