@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyguard.events import Event, LoaderBuilt, Samples
+from tinyguard.events import Event, LoaderBuilt, Samples, SeedSet
 from tinyguard.notebook.reader import read
 from tinyguard.program.witness import witness
 
@@ -100,3 +100,9 @@ def test_a_name_that_nothing_binds_means_what_everybody_means_by_it() -> None:
         "ModelBuilt",
         "OptimizerBuilt",
     ]
+
+
+def test_a_generator_of_ones_own_seeds_nothing_else() -> None:
+    code = b"import numpy as np\nrandom = np.random.default_rng(0)\nnp.random.seed(1)\n"
+    seeds = [event for event in witness(read("notebook.py", code)).events if isinstance(event, SeedSet)]
+    assert [(seed.library, seed.value) for seed in seeds] == [("numpy", 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tinyguard.datasets import data_set
 from tinyguard.events import Event, LossComputed
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
@@ -144,7 +145,9 @@ criterion(model(images), labels).backward()
             return
         if event.outputs is None or event.classes is None or event.samples is None:
             return
-        data = f"{event.samples.kind} has {event.classes} classes" if event.samples.kind else f"{event.classes} classes"
+        known = data_set(event.samples.kind)
+        kind = known.name if known is not None else event.samples.kind
+        data = f"{kind} has {event.classes} classes" if kind else f"{event.classes} classes"
         related: tuple[tuple[str, Place | None], ...] = (("the loss is computed here", event.place),)
         if event.outputs < event.classes:
             yield self.finding(

@@ -93,7 +93,7 @@ def set_grad_enabled(machine: Machine, call: Call) -> Any:
     "torch.random.manual_seed",
     "torch.seed",
 )
-@known("numpy.random.seed", "random.seed", "numpy.random.default_rng", "torch.mps.manual_seed")
+@known("numpy.random.seed", "random.seed", "torch.mps.manual_seed")
 @known("pytorch_lightning.seed_everything", "lightning.seed_everything", "lightning.pytorch.seed_everything")
 @known("pytorch_lightning.utilities.seed.seed_everything", "transformers.set_seed", "accelerate.utils.set_seed")
 @known(

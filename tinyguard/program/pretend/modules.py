@@ -289,23 +289,10 @@ def call_method_of_model(machine: Machine, model: Model, name: str, call: Call) 
             if model.cls is None or not machine.forwards:
                 return call_model(machine, model, call)
             return forward_of(machine, model, call)
-        case "add_module" | "register_module":
-            machine.heap.write(model.fields, call.argument(0, "name", "?"), call.argument(1, "module"))
-            return None
-        case "register_parameter":
-            machine.heap.write(model.fields, call.argument(0, "name", "?"), call.argument(1, "param"))
-            return None
-        case "register_buffer":
-            key = call.argument(0, "name", "?")
-            machine.heap.write(model.fields, key if isinstance(key, str) else "?", Tensor())
-            return None
-        case "append" | "insert":
-            machine.heap.write(model.fields, str(len(children_of(model))), call.args[-1] if call.args else None)
-            return model
-        case "extend":
-            for item in collected(machine, call.argument(0), call.frame)[0]:
-                machine.heap.write(model.fields, str(len(children_of(model))), item)
-            return model
+        case (
+            "add_module" | "register_module" | "register_parameter" | "register_buffer" | "append" | "insert" | "extend"
+        ):
+            return _put_in(machine, model, name, call)
         case "to" | "cuda" | "cpu" | "float" | "double" | "half" | "bfloat16" | "type" | "share_memory" | "to_empty":
             return model
         case "__len__":
@@ -313,6 +300,25 @@ def call_method_of_model(machine: Machine, model: Model, name: str, call: Call) 
         case "__getitem__":
             return item_of_model(machine, model, call.argument(0))
     return Unknown()
+
+
+def _put_in(machine: Machine, model: Model, name: str, call: Call) -> Any:
+    """The methods that give a model another part."""
+    match name:
+        case "append" | "insert":
+            machine.heap.write(model.fields, str(len(children_of(model))), call.args[-1] if call.args else None)
+            return model
+        case "extend":
+            for item in collected(machine, call.argument(0), call.frame)[0]:
+                machine.heap.write(model.fields, str(len(children_of(model))), item)
+            return model
+        case "register_buffer":
+            key = call.argument(0, "name", "?")
+            machine.heap.write(model.fields, key if isinstance(key, str) else "?", Tensor())
+        case _:
+            part = call.argument(1, "param" if name == "register_parameter" else "module")
+            machine.heap.write(model.fields, call.argument(0, "name", "?"), part)
+    return None
 
 
 def _named(parts: tuple[Any, ...], lap: int | None) -> Any:
