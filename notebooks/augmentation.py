@@ -77,3 +77,10 @@ def _recoloured(batch: Tensor) -> Tensor:
 
 
 AUGMENTATIONS: dict[str, Callable[[Images], Tensor]] = {"none": none, "basic": basic, "strong": strong}
+
+
+def augmentation_named(name: str) -> Callable[[Images], Tensor]:
+    """The augmentation of that name; ValueError for any other."""
+    if name not in AUGMENTATIONS:
+        raise ValueError(f"augmentation_type is {name!r}; there are {', '.join(map(repr, AUGMENTATIONS))}")
+    return AUGMENTATIONS[name]

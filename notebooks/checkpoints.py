@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import tempfile
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn, optim
+
+from whole_files import written_whole
 
 History = dict[str, list[float]]
 
@@ -30,19 +30,9 @@ def keep(path: str, model: nn.Module, optimizer: optim.Optimizer, history: Histo
         "shapes": shapes(model),
         "random": _random_state(),
     }
-    folder = os.path.dirname(os.path.abspath(path))
     try:
-        os.makedirs(folder, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save(kept, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        finally:
-            if os.path.exists(unfinished):
-                os.remove(unfinished)
+        with written_whole(path) as file:
+            torch.save(kept, file)
     except (OSError, RuntimeError) as error:  # torch tells a full disk by a RuntimeError
         raise CheckpointError(
             f"the checkpoint {path} cannot be written: {error}; make room, or pass checkpoint=None and go without"
@@ -61,7 +51,9 @@ def restore(path: str, model: nn.Module, optimizer: optim.Optimizer) -> History:
     if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of this version; {DELETE}")
     if kept["shapes"] != shapes(model):
-        raise CheckpointError(f"the checkpoint {path} is of another model: {_difference(kept['shapes'], model)}; {DELETE}")
+        raise CheckpointError(
+            f"the checkpoint {path} is of another model: {_difference(kept['shapes'], model)}; {DELETE}"
+        )
     try:
         model.load_state_dict(kept["model"])
         optimizer.load_state_dict(kept["optimizer"])

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from models_imagenet import count_parameters
 from torch import nn, optim
 from torch.utils.data import DataLoader
+
+from models_imagenet import count_parameters
 
 History = dict[str, list[float]]
 
@@ -26,8 +27,9 @@ def check_loaders(train_loader: DataLoader[Any], test_loader: DataLoader[Any], n
             f"{name:<5} batch: images {tuple(images.shape)}, mean {images.mean():.2f}, deviation {images.std():.2f}; "
             f"targets {tuple(targets.shape)} from {targets.min().item()} to {targets.max().item()}"
         )
-        labels = set(getattr(loader.dataset, "targets", targets.tolist()))
-        if labels != set(range(num_classes)):
+        known = getattr(loader.dataset, "targets", None)
+        labels = set(targets.tolist() if known is None else known)
+        if (known is not None and len(labels) != num_classes) or not labels <= set(range(num_classes)):
             flaws.append(
                 f"{name}: {len(labels)} different labels from {min(labels)} to {max(labels)}, for {num_classes} classes"
             )
@@ -71,7 +73,9 @@ def check_memory(device: torch.device | str) -> None:
         return
     free, total = torch.cuda.mem_get_info()
     used, most = torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
-    print(f"GPU memory: {used / 1e9:.2f} GB in use, {most / 1e9:.2f} at most, {free / 1e9:.2f} of {total / 1e9:.2f} free")
+    print(
+        f"GPU memory: {used / 1e9:.2f} GB in use, {most / 1e9:.2f} at most, {free / 1e9:.2f} of {total / 1e9:.2f} free"
+    )
 
 
 def check_optimizer(optimizer: optim.Optimizer, model: nn.Module) -> bool:

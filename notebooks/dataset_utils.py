@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from image_cache import decoded
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-import augmentation
 import stand_in
 import tiny_imagenet
+from augmentation import augmentation_named
+from image_cache import decoded
 from profiles import profile_named
 
 # Of the 100,000 training images. A second set of deviations is in circulation (0.2302, 0.2265, 0.2262): it averages the
@@ -68,10 +67,10 @@ class TinyImageNetInMemory(TinyImageNet):
     """
 
     def __init__(self, root: str, split: str = "train", augmentation_type: str = "none") -> None:
+        self.augment = augmentation_named(augmentation_type)
         super().__init__(root, split)
         self.images = decoded(root, split, [path for path, _ in self.samples])
         self.labels = torch.tensor(self.targets)
-        self.augment = augmentation.AUGMENTATIONS[augmentation_type]
         self.mean = torch.tensor(TINY_IMAGENET_MEAN)[:, None, None]
         self.std = torch.tensor(TINY_IMAGENET_STD)[:, None, None]
 
@@ -143,7 +142,6 @@ def get_dataset_loaders(
         root = _root(data_dir, profile=profile, download=download)
         num_classes = 200
         if cached:
-            get_transforms(augmentation_type, 64, TINY_IMAGENET_MEAN, TINY_IMAGENET_STD)
             train_set = TinyImageNetInMemory(root, split="train", augmentation_type=augmentation_type)
             test_set = TinyImageNetInMemory(root, split="val")
             if not torch.cuda.is_available():

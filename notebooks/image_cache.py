@@ -6,10 +6,10 @@ read that is not asked for. 12 kB an image: 1.23 GB for the training images of T
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import DataError
+from whole_files import written_whole
 
 Images = NDArray[np.uint8]
 
@@ -47,7 +48,9 @@ def decoded(root: str, split: str, paths: Sequence[str]) -> Images:
     image is damaged, naming it, or when the file cannot be written.
     """
     folder = os.environ.get(VARIABLE) or os.path.join(os.path.dirname(os.path.abspath(root)), "decoded")
-    path = os.path.join(folder, f"{split}-{fingerprint(root, paths)}.npy")
+    place = hashlib.md5(os.path.abspath(root).encode(), usedforsecurity=False).hexdigest()[:8]
+    name = f"{split}-{place}-"  # several data sets may share the folder
+    path = os.path.join(folder, f"{name}{fingerprint(root, paths)}.npy")
     if not os.path.isfile(path):
         try:
             _build(path, paths)
@@ -57,7 +60,7 @@ def decoded(root: str, split: str, paths: Sequence[str]) -> Images:
                 f"{len(paths) * SIZE * SIZE * 3 / 1e6:,.0f} MB: make room, set {VARIABLE} to a folder elsewhere, or "
                 "pass cached=False"
             ) from error
-        _remove_others(folder, split, keep=path)
+        _remove_others(folder, name, keep=path)
     images: Any = np.load(path, mmap_mode="r")
     return images  # type: ignore[no-any-return]
 
@@ -72,28 +75,15 @@ def fingerprint(root: str, paths: Sequence[str]) -> str:
 
 
 def _build(path: str, paths: Sequence[str]) -> None:
-    """Write the file under another name and rename it: what has the name is complete.
-
-    Written, not filled through a memory map: on a full disk that would kill the process.
-    """
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    needed, free = len(paths) * SIZE * SIZE * 3, shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(f"{free / 1e6:,.0f} MB are free")
-    handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", suffix=".npy", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), SIZE, SIZE, 3)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for pixels in _all_decoded(paths):
-                file.write(pixels.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
+    """Written, not filled through a memory map: on a full disk that would kill the process."""
+    with written_whole(path) as file:
+        free = shutil.disk_usage(os.path.dirname(path)).free
+        if len(paths) * SIZE * SIZE * 3 > free:
+            raise OSError(f"{free / 1e6:,.0f} MB are free")
+        header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), SIZE, SIZE, 3)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for pixels in _all_decoded(paths):
+            file.write(pixels.tobytes())
 
 
 def _all_decoded(paths: Sequence[str], *, ahead: int = 1024) -> Iterator[Images]:
@@ -120,11 +110,9 @@ def _all_decoded(paths: Sequence[str], *, ahead: int = 1024) -> Iterator[Images]
         )
 
 
-def _remove_others(folder: str, split: str, *, keep: str) -> None:
+def _remove_others(folder: str, name: str, *, keep: str) -> None:
     """Older files of the same images take a gigabyte each and are never opened again."""
     for entry in os.scandir(folder):
-        if entry.name.startswith(f"{split}-") and entry.name.endswith(".npy") and entry.path != os.path.join(keep):
-            try:
+        if entry.name.startswith(name) and entry.path != keep:
+            with contextlib.suppress(OSError):  # somebody still reads it
                 os.remove(entry.path)
-            except OSError:
-                pass  # somebody still reads it

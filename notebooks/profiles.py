@@ -1,4 +1,4 @@
-"""How large an experiment is: the full one needs a GPU and the real images, the small one a few minutes of two cores."""
+"""How large an experiment is: the full one needs a GPU and the real images, the small one minutes of two cores."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def get_optimizer(model: nn.Module, name: str, **config: Any) -> optim.Optimizer
 
 def half_precision(device: torch.device | str) -> Any:
     """Mixed precision in bfloat16 on a GPU that has it, nothing elsewhere: a CPU takes ten times as long for it."""
-    if torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+    if torch.device(device).type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,6 +205,21 @@ def test_a_changed_image_is_decoded_again(torch: Any, tmp_path: Path, monkeypatc
     assert len(list((tmp_path / "decoded").iterdir())) == 1
 
 
+def test_data_sets_that_share_a_cache_keep_their_files(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setenv("TINY_IMAGENET_CACHE", str(tmp_path / "decoded"))
+    for name in ("one", "other", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        path = tmp_path / name / "a.JPEG"
+        if not path.exists():
+            Image.new("RGB", (64, 64)).save(path)
+        module("image_cache").decoded(str(tmp_path / name), "train", [str(path)])
+    assert len(list((tmp_path / "decoded").iterdir())) == 2
+
+
 def test_damaged_images_are_named(torch: Any, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -280,6 +296,28 @@ def test_a_resumed_run_ends_as_one_that_was_never_killed(torch: Any, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 
+def test_a_killed_process_goes_on_from_its_last_epoch(torch: Any, tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.path[:0] = [{str(NOTEBOOKS)!r}, {str(Path(__file__).parent)!r}]
+import torch
+from pathlib import Path
+from test_experiment_modules import trained
+torch.set_num_threads(1)
+print("history", trained(torch, int(sys.argv[1]), Path(sys.argv[2]))[1], flush=True)
+"""
+    path = tmp_path / "a.pt"
+    with subprocess.Popen([sys.executable, "-c", code, "1000", str(path)], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        while "Epoch 3/" not in child.stdout.readline():
+            assert child.poll() is None
+        child.kill()
+    done = len(torch.load(path, weights_only=True)["history"]["test_acc"])
+    resumed = trained(torch, done + 1, path)[1]
+    assert done >= 3
+    assert resumed == trained(torch, done + 1)[1]
+
+
 def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: Path) -> None:
     error = module("checkpoints").CheckpointError
     path = tmp_path / "a.pt"
@@ -309,6 +347,9 @@ def test_a_look_at_the_loaders_finds_what_is_wrong(
     assert checks.check_loaders(train_loader, test_loader, num_classes)
     assert torch.equal(torch.get_rng_state(), state)
     assert "train batches: 7, test batches: 4, classes: 200" in capsys.readouterr().out
+    part = torch.utils.data.Subset(train_loader.dataset, range(64))
+    few = torch.utils.data.DataLoader(part, 64, collate_fn=train_loader.collate_fn)
+    assert checks.check_loaders(few, test_loader, num_classes)  # of a part nobody knows what it should hold
     test_loader.dataset.targets = [0] * 200
     assert not checks.check_loaders(train_loader, test_loader, num_classes)
     assert "test: 1 different labels from 0 to 0, for 200 classes" in capsys.readouterr().out

@@ -91,3 +91,12 @@ def test_start_up_names_the_modules_that_the_command_imports() -> None:
 def test_mutants_and_findings_report_on_a_folder(folder: Path) -> None:
     assert "eval_mode_in_training" in script("mutants.py", folder, "--per-class=1", "--misses")
     assert "2 notebooks" in script("corpus_findings.py", folder)
+
+
+@pytest.mark.slow
+def test_the_training_loop_is_measured_and_the_full_profile_counted() -> None:
+    pytest.importorskip("torchvision")
+    told = script("training_overhead.py", "--model", "baseline", "--batches", "2", "--rounds", "1")
+    assert "baseline: the loop's own share of CPU time" in told
+    assert "deeper_wider: full profile" in told
+    assert "6.35e9 multiply-adds an image" in told

@@ -38,6 +38,7 @@ def cpu(work: Callable[[], object]) -> float:
 def overhead(name: str, batches: int, rounds: int, data_dir: str) -> Figure:
     """The share of an epoch's CPU time that is neither forward, backward nor step."""
     import torch
+
     from dataset_utils import get_dataset_loaders
     from models_imagenet import get_model
     from training_utils import get_optimizer, get_optimizer_config, train_one_epoch
@@ -68,8 +69,9 @@ def overhead(name: str, batches: int, rounds: int, data_dir: str) -> Figure:
 def full_cost(name: str) -> Figure:
     """Hours of one GPU for 50 epochs of the full profile."""
     import torch
-    from models_imagenet import get_model
     from torch.utils.flop_counter import FlopCounterMode
+
+    from models_imagenet import get_model
 
     model = get_model(name, 200, profile="full").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
