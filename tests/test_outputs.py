@@ -243,9 +243,10 @@ def test_the_stuck_notebook_shows_what_its_user_saw() -> None:
     for cell, _, value in test:
         by_cell.setdefault(cell, []).append(value)
     learning, *stuck, _comparison = by_cell.values()
-    assert [round(100 * value, 2) for value in learning] == [1.87, 3.36, 4.77]
+    assert sorted(learning) == learning
+    assert learning[-1] > 4 * 0.005  # the residual model
     assert len(stuck) == 3
-    assert all(0.0049 < value < 0.0052 for values in stuck for value in values)
+    assert all(0.002 < value < 0.008 for values in stuck for value in values)  # chance, of 2,000 images
     assert [epoch for _, epoch, _ in test[:12]] == [1, 2, 3] * 4
 
 
