@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "finding": {"record"},
     "datasets": {"record", "pattern"},
+    "splits": {"pattern"},
     "events": GROUND,
     "training": GROUND | {"events", "datasets", "story", "steps"},
     "story": GROUND | {"events"},
@@ -30,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "rule": GROUND | {"events", "story"},
     "rules": GROUND | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves"},
     "notebook": {"record", "pattern"},
-    "program": GROUND | {"events", "notebook", "datasets"},
+    "program": GROUND | {"events", "notebook", "datasets", "splits"},
+    "live": GROUND | {"events", "notebook", "datasets", "splits"},
     "selection": GROUND | {"errors", "rule"},
     "config": GROUND | {"errors"},
     "suppress": GROUND | {"notebook", "rule", "selection"},
@@ -46,7 +48,10 @@ ALLOWED: dict[str, set[str]] = {
 }
 JUPYTER = {"nbformat", "nbclient", "jupyter_client", "jupyter_core", "ipykernel", "tqdm"}
 BARRED = {"torch", "torchvision", "numpy", "IPython", "jupyter", "pathlib", "dataclasses", "asyncio"} | JUPYTER
-EXCEPT = {"run": JUPYTER | {"asyncio"}}  # it executes notebooks; nothing else may need what that needs
+EXCEPT = {
+    "run": JUPYTER | {"asyncio"},  # it executes notebooks; nothing else may need what that needs
+    "live": {"torch", "torchvision", "IPython"},  # it lives in the kernel, beside the training
+}
 
 # Without the pretend modules: they are read as source, never imported.
 MODULES = sorted(path for path in ROOT.rglob("*.py") if "library" not in path.parts)

@@ -3,48 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from tinyguard.events import GradientsCleared, NameBound, Parameters, Samples
-from tinyguard.pattern import pattern
 from tinyguard.program.iteration import items_of
 from tinyguard.program.machine import SET_ATTRIBUTE, TRACKED, Call, Frame, Machine, place_of
 from tinyguard.program.pretend.tensors import combined_tensors
 from tinyguard.program.pretend.unread import is_unread_model, make_unread
 from tinyguard.program.pretend.values import Dataset, Loader, Model, Optimizer, Tensor
 from tinyguard.program.values import CONSTANT, MISSING, Bound, Class, Dict, Instance, List, ModuleValue, Tuple, Unknown
-
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "trn": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "tst": "test",
-}
-_WORD = "|".join(sorted(_SPLITS, key=len, reverse=True))
-_LOADER_NAME = pattern(
-    rf"(?:^|_)({_WORD})_?(?:data_?)?(?:loader|dl|iter|iterator|batches|generator|gen)s?(?:_?\d*$|_)", re.IGNORECASE
-)
-_DATA_NAME = pattern(
-    rf"(?:^|_)({_WORD})_?(?:images?_?|img_?)?(?:data)?_?(?:set|ds|data|subset)s?(?:_?\d*$|_)", re.IGNORECASE
-)
-_SPLIT_WORD = pattern(rf"(?:^|[_\W])({_WORD})(?:$|[_\W\d])", re.IGNORECASE)
-
-
-PART = "part of the training data"  # evidence that a name may overrule: the part may be held out
-
-
-def split_in_name(name: str, pattern: re.Pattern[str] = _SPLIT_WORD) -> str | None:
-    """The split that a name speaks of: "test" for `testloader_2`; None if of none or of several."""
-    found = {_SPLITS[match.lower()] for match in pattern.findall(name)}
-    return found.pop() if len(found) == 1 else None
-
+from tinyguard.splits import LOADER_NAME, PART, split_in_name, split_of_variable
 
 _NAMED = frozenset({Unknown, Loader, Dataset})  # a name may tell the split of these
 
@@ -83,14 +51,14 @@ def told_by_name(machine: Machine, name: str, value: Any, evidence: str) -> Any:
     if is_unread_model(machine, name, value):
         return make_unread(machine, value)
     if isinstance(value, Unknown) and value.graph:
-        split = split_in_name(name, _LOADER_NAME)
+        split = split_in_name(name, LOADER_NAME)
         if split is None:
             return value
         samples = Samples(split=split, evidence=evidence)
         loader = Loader(machine.new_number(), {"samples": samples, "batch_size": None}, built=machine.place())
         return loader
     if isinstance(value, (Loader, Dataset)) and (value.samples.split is None or value.samples.evidence == PART):
-        split = split_in_name(name, _LOADER_NAME) or split_in_name(name, _DATA_NAME) or split_in_name(name)
+        split = split_of_variable(name)
         if split is not None:
             machine.heap.write(value.fields, "samples", value.samples.replace(split=split, evidence=evidence))
     return value

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tinyguard.datasets import data_set, data_set_at
 from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, Samples
-from tinyguard.pattern import pattern
-from tinyguard.program.assignment import PART, split_in_name
 from tinyguard.program.calls import made_instance
 from tinyguard.program.containers import collected
 from tinyguard.program.iteration import batch_of
@@ -27,18 +24,7 @@ from tinyguard.program.values import (
     Tuple,
     Unknown,
 )
-
-_SPLIT_ARGUMENTS = ("split", "image_set", "mode", "phase", "subset", "partition", "usage", "stage", "data_type")
-_SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
+from tinyguard.splits import FOLDERS, PART, SPLIT_ARGUMENTS, SPLIT_WORDS, is_random_transform, split_of_path
 
 # --- what tells the split ---------------------------------------------------------------------------------------------
 
@@ -48,13 +34,13 @@ def split_of(call: Call) -> tuple[str | None, str]:
     flag = call.kwargs.get("train", call.kwargs.get("is_train", call.kwargs.get("training")))
     if isinstance(flag, bool):
         return ("train" if flag else "test"), f"train={flag}"
-    for name in _SPLIT_ARGUMENTS:
+    for name in SPLIT_ARGUMENTS:
         value = call.kwargs.get(name)
-        if isinstance(value, str) and value.lower() in _SPLIT_WORDS:
-            return _SPLIT_WORDS[value.lower()], f"{name}={value!r}"
+        if isinstance(value, str) and value.lower() in SPLIT_WORDS:
+            return SPLIT_WORDS[value.lower()], f"{name}={value!r}"
     for value in call.args:
-        if isinstance(value, str) and value.lower() in _SPLIT_WORDS:
-            return _SPLIT_WORDS[value.lower()], f"{value!r}"
+        if isinstance(value, str) and value.lower() in SPLIT_WORDS:
+            return SPLIT_WORDS[value.lower()], f"{value!r}"
     for value in call.values():
         if isinstance(value, str) and ("/" in value or "\\" in value or "." in value):
             split = split_of_path(value)
@@ -63,22 +49,12 @@ def split_of(call: Call) -> tuple[str | None, str]:
     return None, ""
 
 
-def split_of_path(path: str) -> str | None:
-    """The split that the last parts of a path name: "data/val/images" is validation."""
-    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "images", "imgs")]
-    for part in reversed(parts[-2:]):
-        split = split_in_name(part)
-        if split is not None:
-            return split
-    return None
-
-
 def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
     """What a data set's constructor tells about its samples."""
     split, evidence = split_of(call)
     root = call.argument(0, "root")
     root = root if isinstance(root, str) else None
-    if kind in _FOLDERS and root is not None:
+    if kind in FOLDERS and root is not None:
         split = split_of_path(root)
         evidence = f"folder {root.rstrip('/').rpartition('/')[2]!r}" if split else ""
     if kind == "EMNIST":
@@ -97,8 +73,8 @@ def samples_of_call(machine: Machine, call: Call, kind: str) -> Samples:
         classes=known.classes if known and call.kwargs.get("target_transform") is None else None,
         root=root,
         augmentation=transform.augmentation if transform else (),
-        class_order="sorted" if kind in _FOLDERS else _class_order(call),
-        rearranged=kind in _FOLDERS and machine.rearranges(),
+        class_order="sorted" if kind in FOLDERS else _class_order(call),
+        rearranged=kind in FOLDERS and machine.rearranges(),
     )
 
 
@@ -123,7 +99,6 @@ def _class_order(call: Call) -> str | None:
     return None
 
 
-_FOLDERS = ("ImageFolder", "DatasetFolder")
 _TRAIN_FIRST = frozenset({"MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "CIFAR100", "USPS"})
 
 # --- data sets --------------------------------------------------------------------------------------------------------
@@ -276,12 +251,6 @@ def set_attribute_of_dataset(machine: Machine, dataset: Dataset, name: str, valu
 
 # --- transforms -------------------------------------------------------------------------------------------------------
 
-_RANDOM = pattern(
-    r"^(Random\w+|ColorJitter|RandAugment|AutoAugment|TrivialAugmentWide|AugMix|ElasticTransform|GaussianBlur|"
-    r"Cutout|CutMix|MixUp|HorizontalFlip|VerticalFlip|ShiftScaleRotate|CoarseDropout)$"
-)
-_NOT_RANDOM = frozenset({"RandomApply", "RandomChoice", "RandomOrder", "GaussianBlur"})
-
 
 def make_transform(machine: Machine, call: Call) -> Transform:
     """torchvision.transforms.<Something>(...)"""
@@ -298,7 +267,7 @@ def make_transform(machine: Machine, call: Call) -> Transform:
                     known = False
         elif isinstance(value, Transform):
             names.extend(value.augmentation)
-    if _RANDOM.match(name) and name not in _NOT_RANDOM:
+    if is_random_transform(name):
         probability = call.kwargs.get("p", 1)
         if probability != 0:
             names.append(name)
