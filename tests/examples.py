@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from tinyguard.events import Event
+from tinyguard.events import Escaped, Event, NameBound, SettingIgnored, TrainingPlanned
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.record import Record
@@ -146,7 +146,15 @@ def spot(name: str, place: Place) -> Spot:
 
 def event_set(events: Iterable[Event]) -> set[Spot]:
     """What a witness saw, in the form in which witnesses are compared."""
-    return {spot(type(event).__name__, event.place) for event in events}
+    return {spot(type(event).__name__, event.place) for event in events if not _of_one_witness(event)}
+
+
+def _of_one_witness(event: Event) -> bool:
+    """The other cannot see it, by nature: what is planned stands in the program only, and so does what code that
+    cannot be read is handed; names within functions are read off frames when something happens in them."""
+    return isinstance(event, (TrainingPlanned, SettingIgnored, Escaped)) or (
+        isinstance(event, NameBound) and (event.local or event.place.cell is None)
+    )
 
 
 def lint_example(example: Example) -> set[Spot]:

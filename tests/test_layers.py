@@ -32,25 +32,28 @@ ALLOWED: dict[str, set[str]] = {
     "rules": GROUND | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves"},
     "notebook": {"record", "pattern"},
     "program": GROUND | {"events", "notebook", "datasets", "splits"},
-    "live": GROUND | {"events", "notebook", "datasets", "splits"},
+    "live": GROUND | {"errors", "events", "notebook", "datasets", "splits"},
     "selection": GROUND | {"errors", "rule"},
     "config": GROUND | {"errors"},
     "suppress": GROUND | {"notebook", "rule", "selection"},
     "judge": GROUND | {"events", "story", "rule"},
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress"},
+    "guard": GROUND | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
+    "magic": GROUND | {"errors", "guard", "report", "rule"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
     "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run"},
     "__main__": {"cli"},
-    "": {"lint", "finding"},
+    "": {"lint", "finding", "magic"},
 }
 JUPYTER = {"nbformat", "nbclient", "jupyter_client", "jupyter_core", "ipykernel", "tqdm"}
 BARRED = {"torch", "torchvision", "numpy", "IPython", "jupyter", "pathlib", "dataclasses", "asyncio"} | JUPYTER
 EXCEPT = {
     "run": JUPYTER | {"asyncio"},  # it executes notebooks; nothing else may need what that needs
     "live": {"torch", "torchvision", "IPython"},  # it lives in the kernel, beside the training
+    "magic": {"IPython"},
 }
 
 # Without the pretend modules: they are read as source, never imported.

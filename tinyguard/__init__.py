@@ -21,3 +21,22 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(importlib.import_module("tinyguard.finding"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext tinyguard`"""
+    from tinyguard import magic
+
+    global _magic
+    _magic = magic.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext tinyguard`"""
+    from tinyguard import magic
+
+    if _magic is not None:
+        magic.unload(_magic)
+
+
+_magic: Any = None

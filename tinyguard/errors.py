@@ -15,6 +15,10 @@ class UsageError(TinyguardError):
     """The command line asks for something that does not exist or makes no sense."""
 
 
+class TrainingStoppedError(TinyguardError):
+    """The guard stopped a training, as it was told to: `%tinyguard on --stop error`."""
+
+
 class ConfigurationError(TinyguardError):
     """A pyproject.toml has a [tool.tinyguard] that cannot be followed."""
 

@@ -299,6 +299,7 @@ class OptimizerBuilt(Event):
 class OptimizerStepped(Event):
     optimizer: int
     parameters: Parameters
+    after_gap: bool = False  # steps before it were not written down: what gradients it had, nobody knows
 
 
 class SchedulerBuilt(Event):

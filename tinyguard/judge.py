@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
-from tinyguard.events import Event
+from tinyguard.events import Event, OptimizerStepped
 from tinyguard.finding import Finding, Related, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -14,23 +14,39 @@ OnFault = Callable[[str, Exception], None]  # who failed, with what
 
 
 def judge(events: Iterable[Event], rules: Iterable[Rule], on_fault: OnFault | None = None) -> list[Finding]:
-    """What the rules say of the events, in the order in which they say it.
+    """What the rules say of the events, in the order in which they say it. For `on_fault` see `Judge`."""
+    judging, found = Judge(rules, on_fault), list[Finding]()
+    for event in events:
+        found += judging.see(event)
+    return found
+
+
+class Judge:
+    """The rules, reading a story while it is told.
 
     A rule that fails is reported to `on_fault` and asked no more; without `on_fault` its exception passes.
     """
-    story, found = Story(), list[Finding]()
-    wanted = routes(tuple(rules))
-    for event in events:
-        story.remember(event)
-        for rule in wanted[type(event)]:
+
+    def __init__(self, rules: Iterable[Rule], on_fault: OnFault | None = None) -> None:
+        self.story = Story()
+        self._wanted = routes(tuple(rules))
+        self._on_fault = on_fault
+
+    def see(self, event: Event) -> list[Finding]:
+        """What the rules say now that this has happened."""
+        self.story.remember(event)
+        found: list[Finding] = []
+        if isinstance(event, OptimizerStepped) and event.after_gap:
+            return found  # there is nothing to judge it by
+        for rule in self._wanted[type(event)]:
             try:
-                found += rule.check(event, story)
+                found += rule.check(event, self.story)
             except Exception as error:
-                if on_fault is None:
+                if self._on_fault is None:
                     raise
-                on_fault(rule.code, error)
-                wanted = wanted.without(rule)
-    return found
+                self._on_fault(rule.code, error)
+                self._wanted = self._wanted.without(rule)
+        return found
 
 
 class Routes(dict[type[Event], tuple[Rule, ...]]):

@@ -28,10 +28,11 @@ def judged(event: Event, story: Story) -> Iterator[OptimizerStepped]:
     match event:
         case OptimizerStepped():
             before = previous(event, story)
-            if before is not None:
+            if before is not None and not before.after_gap:
                 yield before
         case RunEnded():
-            yield from {step.optimizer: step for step in story.all(OptimizerStepped)}.values()
+            last = {step.optimizer: step for step in story.all(OptimizerStepped)}
+            yield from (step for step in last.values() if not step.after_gap)
 
 
 def previous(step: OptimizerStepped, story: Story) -> OptimizerStepped | None:

@@ -148,8 +148,10 @@ class Story:
         """The backward passes whose gradients this step may use.
 
         Those since this optimizer's previous step (or its construction) that reach one of its parameters, or may,
-        less what was cleared in between.
+        less what was cleared in between. None that anybody knows for a step behind a gap.
         """
+        if step.after_gap:
+            return []
         known = self._gradients.get(id(step))
         if known is None:  # what comes later changes nothing of it
             known = self._gradients[id(step)] = self._gradients_before(step)

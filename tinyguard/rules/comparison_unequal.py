@@ -74,6 +74,7 @@ class ComparisonUnequal(Rule):
 
     code = "TNY604"
     severity = Severity.WARNING
+    needs_whole_program = True
     on = (RunEnded,)
     serves = ("R1", "R3")
     bad = (

@@ -53,6 +53,7 @@ class EvaluatedOnTrainingDataOnly(Rule):
 
     code = "TNY203"
     severity = Severity.WARNING
+    needs_whole_program = True
     on = (RunEnded,)
     serves = ("C3",)
     bad = (

@@ -38,6 +38,7 @@ class SeedMissing(Rule):
 
     code = "TNY605"
     severity = Severity.WARNING
+    needs_whole_program = True
     on = (RunEnded,)
     bad = (
         """

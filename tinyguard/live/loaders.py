@@ -1,0 +1,279 @@
+"""Live witness: torch.utils.data: loaders, the batches that are drawn from them, and passes over them."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, SequentialSampler, Subset, TensorDataset
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from tinyguard.events import BatchDrawn, DatasetBuilt, LoaderBuilt, ModelUse, PassEnded, Samples
+from tinyguard.finding import Place
+from tinyguard.live.attention import Attention
+from tinyguard.live.modules import tensors_in
+from tinyguard.live.patches import Patches
+from tinyguard.live.recorder import Recorder, Use, Where
+from tinyguard.live.samples import samples_of
+
+FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
+MOST_LOOPS = 200  # in each run of a cell
+
+
+class Pass:
+    """One pass over a loader, while it lasts."""
+
+    def __init__(self, loader: int, samples: Samples) -> None:
+        self.loader = loader
+        self.samples = samples
+        self.where: Where | None = None  # the loop
+        self.models: dict[int, ModelUse] = {}
+        self.stepped: list[int] = []
+        self.backward = False
+        self.measured = False
+        self.told = True  # its end is an event
+        self.loop = False  # a `for` draws, whose end is the end of the pass
+
+
+class Loaders:
+    """Observes loaders. The storage of a batch's tensors tells which loader a tensor comes from."""
+
+    def __init__(self, recorder: Recorder, attention: Attention) -> None:
+        self._recorder = recorder
+        self._attention = attention
+        self._passes: dict[int, Pass] = {}  # by id of the iterator
+        self._gone: dict[int, weakref.ref[Any]] = {}
+        self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
+        self._samples: dict[int, Samples] = {}
+        self._vision = False  # torchvision is observed
+        self._building = 0  # depth of constructors of data sets
+        self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
+        self._names: dict[int, tuple[str, str]] = {}  # loader -> split that its name tells, and the evidence
+        self.on_batch: list[Callable[[int, Any], None]] = []
+        self.on_pass: list[Callable[[Pass], None]] = []
+
+    def attach(self, patches: Patches) -> None:
+        patches.replace(DataLoader, "__init__", self._init)
+        patches.replace(DataLoader, "__iter__", self._iter)
+        patches.replace(_BaseDataLoaderIter, "__next__", self._next)
+        self._patches = patches
+        for cls in (TensorDataset, Subset, ConcatDataset):
+            patches.replace(cls, "__init__", self._dataset_init)
+
+    def begin(self) -> None:
+        """A cell begins: its passes are told anew."""
+        self._told.clear()
+        vision = sys.modules.get("torchvision.datasets")
+        if vision is not None and not self._vision:
+            self._vision = True
+            for cls in {value for value in vars(vision).values() if isinstance(value, type)}:
+                if "__init__" in vars(cls) and issubclass(cls, Dataset):
+                    self._patches.replace(cls, "__init__", self._dataset_init)
+
+    def _dataset_init(self, original: Callable[..., None]) -> Callable[..., None]:
+        built = self._recorder.observer(self._dataset_built)
+
+        def init(dataset: Any, *args: Any, **kwargs: Any) -> None:
+            self._building += 1
+            try:
+                original(dataset, *args, **kwargs)
+            finally:
+                self._building -= 1
+            if not self._building:
+                built(dataset)
+
+        return init
+
+    def _dataset_built(self, dataset: Any) -> None:
+        self._recorder.emit(
+            DatasetBuilt,
+            self._recorder.here(of=dataset),
+            dataset=self._recorder.numbers.of(dataset),
+            samples=samples_of(dataset, self._recorder.numbers),
+        )
+
+    # --- loaders ------------------------------------------------------------------------------------------------------
+
+    def _init(self, original: Callable[..., None]) -> Callable[..., None]:
+        built = self._recorder.observer(self._built)
+
+        def init(loader: Any, *args: Any, **kwargs: Any) -> None:
+            original(loader, *args, **kwargs)
+            built(loader)
+
+        return init
+
+    def _built(self, loader: Any) -> None:
+        sampler = getattr(loader, "sampler", None)
+        plain = type(sampler) in (RandomSampler, SequentialSampler)
+        stream = not plain and type(sampler).__name__ == "_InfiniteConstantSampler"
+        self._recorder.emit(
+            LoaderBuilt,
+            self._recorder.here(of=loader),
+            loader=self._recorder.numbers.of(loader),
+            samples=self.samples(loader),
+            dataset=self._recorder.numbers.of(loader.dataset),
+            shuffle=type(sampler) is RandomSampler if plain else None if stream else False,
+            sampler=not plain and not stream,
+            batch_size=loader.batch_size,
+            drop_last=loader.drop_last,
+        )
+
+    def samples(self, loader: Any) -> Samples:
+        """What is known of the loader's samples; a name tells the split when nothing else does."""
+        number = self._recorder.numbers.of(loader)
+        samples = samples_of(loader.dataset, self._recorder.numbers)
+        named = self._names.get(number)
+        if named is not None and (samples.split is None or samples.evidence == "part of the training data"):
+            samples = samples.replace(split=named[0], evidence=named[1])
+        self._samples[number] = samples
+        return samples
+
+    def named(self, loader: Any, split: str, evidence: str) -> None:
+        self._names.setdefault(self._recorder.numbers.of(loader), (split, evidence))
+
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    def _iter(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        started = self._recorder.observer(self._started)
+
+        def iterate(loader: Any) -> Any:
+            iterator = original(loader)
+            started(loader, iterator)
+            return iterator
+
+        return iterate
+
+    def _started(self, loader: Any, iterator: Any) -> None:
+        key, number = id(iterator), self._recorder.numbers.of(loader)
+        if key in self._passes:
+            self._over(key)  # persistent workers: one iterator for all passes
+        passed = Pass(number, self.samples(loader))
+        key_of_loop = (number, self._recorder.here()[0])
+        told = self._told.get(key_of_loop, 0)
+        if told < FULL_PASSES and len(self._told) < MOST_LOOPS:
+            self._told[key_of_loop] = told + 1
+            self._attention.look()
+        else:
+            passed.told = False
+        self._passes[key] = passed
+        dropped = self._recorder.observer(self._over)
+        self._gone[key] = weakref.ref(iterator, lambda _: dropped(key))
+
+    def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        drawn = self._recorder.observer(self._drawn)
+        over = self._recorder.observer(self._over)
+
+        def draw(iterator: Any) -> Any:
+            try:
+                batch = original(iterator)
+            except StopIteration:
+                over(id(iterator))
+                raise
+            drawn(id(iterator), batch)
+            return batch
+
+        return draw
+
+    def _drawn(self, key: int, batch: Any) -> None:
+        passed = self._passes.get(key)
+        if passed is None:
+            return
+        if self._attention.open:
+            passed.where = self._recorder.here()
+            passed.loop = self._recorder.places.in_loop()
+            self._recorder.emit(BatchDrawn, passed.where, loader=passed.loader, samples=passed.samples)
+        self._addresses[passed.loader] = addresses(batch)
+        for act in self.on_batch:
+            act(passed.loader, batch)
+        self._attention.lap()
+
+    def _over(self, key: int) -> None:
+        passed = self._passes.pop(key, None)
+        self._gone.pop(key, None)
+        if passed is None or passed.where is None:
+            return
+        for act in self.on_pass:
+            act(passed)
+        if passed.told and passed.loop:
+            self._recorder.emit(
+                PassEnded,
+                passed.where,
+                loader=passed.loader,
+                samples=passed.samples,
+                models=tuple(passed.models.values()),
+                backward=passed.backward,
+                stepped=tuple(passed.stepped),
+                measured=passed.measured,
+            )
+
+    # --- what becomes of the batches ----------------------------------------------------------------------------------
+
+    def behind(self, inputs: Any) -> tuple[int, ...]:
+        """The loaders that these tensors come from.
+
+        Moved or converted, a tensor has another address; then the one loader that is being drawn from is meant, and
+        none when there are several.
+        """
+        found = {
+            loader
+            for tensor in tensors_in(inputs)
+            for loader, known in self._addresses.items()
+            if tensor.data_ptr() in known
+        }
+        if not found:
+            found = {passed.loader for passed in self._passes.values()}
+        return tuple(sorted(found)) if len(found) == 1 else ()
+
+    def target_samples(self, target: Any) -> Samples | None:
+        """The samples that labels come from."""
+        if not isinstance(target, Tensor):
+            return None
+        for loader, known in self._addresses.items():
+            if known.get(target.data_ptr()):
+                return self._samples.get(loader)
+        return None
+
+    def used(self, use: Use) -> None:
+        """A model's forward pass ran on batches of these loaders."""
+        for passed in self._of(use.loaders):
+            passed.models[use.event.model] = use.event
+
+    def measured(self, loaders: tuple[int, ...]) -> None:
+        for passed in self._of(loaders):
+            passed.measured = True
+
+    def backward(self, loaders: tuple[int, ...]) -> None:
+        for passed in self._of(loaders):
+            passed.backward = True
+
+    def stepped(self, optimizer: int) -> None:
+        for passed in self._passes.values():
+            if passed.backward and optimizer not in passed.stepped:
+                passed.stepped.append(optimizer)
+
+    def known_samples(self, loader: int) -> Samples | None:
+        return self._samples.get(loader)
+
+    @property
+    def drawing(self) -> tuple[int, ...]:
+        """The loaders that are being drawn from."""
+        return tuple(passed.loader for passed in self._passes.values())
+
+    def _of(self, loaders: tuple[int, ...]) -> list[Pass]:
+        return [passed for passed in self._passes.values() if passed.loader in loaders]
+
+    def leave(self) -> None:
+        """The cell is over, and with it the loops that were broken off. Who calls `next` may go on in another cell."""
+        for key in [key for key, passed in self._passes.items() if passed.loop]:
+            self._over(key)
+
+
+def addresses(batch: Any) -> dict[int, bool]:
+    """Where the tensors of a batch lie, and which of them are its targets: the last of several."""
+    tensors = list(itertools.islice(tensors_in(batch), 16))
+    return {tensor.data_ptr(): len(tensors) > 1 and tensor is tensors[-1] for tensor in tensors}

@@ -1,0 +1,238 @@
+"""Live witness: torch.optim and torch.autograd: optimizers, schedulers, backward passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer, lr_scheduler
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from tinyguard.events import (
+    BackwardRan,
+    GradientsCleared,
+    GradientsSet,
+    OptimizerBuilt,
+    OptimizerStepped,
+    Parameters,
+    SchedulerBuilt,
+    SchedulerStepped,
+)
+from tinyguard.live.attention import Attention
+from tinyguard.live.graph import Graph, root_of
+from tinyguard.live.loaders import Loaders
+from tinyguard.live.losses import Loss
+from tinyguard.live.modules import Modules
+from tinyguard.live.patches import Patches
+from tinyguard.live.recorder import Recorder, Use
+
+SIMPLE = (int, float, bool, str)
+
+
+class Optimizers:
+    """Observes gradients and who uses them."""
+
+    def __init__(self, recorder: Recorder, attention: Attention, modules: Modules, loaders: Loaders) -> None:
+        self._recorder = recorder
+        self._attention = attention
+        self._modules = modules
+        self._loaders = loaders
+        self._building = 0  # depth of constructors of schedulers, which step once
+        self.before_backward: list[Callable[[], None]] = []
+        self._stepping = 0  # an optimizer whose step calls that of its parent class steps once
+
+    def attach(self, patches: Patches) -> None:
+        patches.replace(Optimizer, "__init__", self._init)
+        patches.replace(Optimizer, "zero_grad", self._zero_grad)
+        patches.replace(torch.autograd, "backward", self._backward)
+        patches.replace(torch.autograd, "grad", self._grad)
+        hook = register_optimizer_step_post_hook(_ignoring_result(self._recorder.observer(self._stepped)))
+        patches.undo_with(hook.remove)
+        patches.replace(lr_scheduler.LRScheduler, "__init__", self._scheduler_init)
+        for cls in vars(lr_scheduler).values():
+            if isinstance(cls, type) and issubclass(cls, lr_scheduler.LRScheduler) and "step" in vars(cls):
+                patches.replace(cls, "step", self._scheduler_step)
+
+    # --- optimizers ---------------------------------------------------------------------------------------------------
+
+    def _init(self, original: Callable[..., None]) -> Callable[..., None]:
+        built = self._recorder.observer(self._built)
+
+        def init(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            built(optimizer)
+
+        return init
+
+    def _built(self, optimizer: Optimizer) -> None:
+        self._modules.flush()
+        lr = optimizer.defaults.get("lr")
+        self._recorder.emit(
+            OptimizerBuilt,
+            self._recorder.here(of=optimizer),
+            optimizer=self._recorder.numbers.of(optimizer),
+            parameters=self.parameters(optimizer),
+            kind=type(optimizer).__name__,
+            lr=float(lr) if isinstance(lr, (int, float, Tensor)) else None,
+            settings={
+                name: value for name, value in optimizer.defaults.items() if name != "lr" and isinstance(value, SIMPLE)
+            },
+        )
+        self._attention.look()
+
+    def parameters(self, optimizer: Optimizer) -> Parameters:
+        return self._recorder.leaves(tensor for group in optimizer.param_groups for tensor in group["params"])
+
+    def _zero_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        cleared = self._recorder.observer(self._cleared)
+
+        def zero_grad(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(optimizer, *args, **kwargs)
+            cleared(optimizer)
+            return result
+
+        return zero_grad
+
+    def _cleared(self, optimizer: Optimizer) -> None:
+        if self._attention.open:
+            self._modules.flush()
+            self._recorder.emit(GradientsCleared, parameters=self.parameters(optimizer), by="optimizer.zero_grad()")
+
+    def _stepped(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        number = self._recorder.numbers.of(optimizer)
+        self._loaders.stepped(number)
+        if self._attention.open:
+            self._modules.flush()
+            self._recorder.emit(
+                OptimizerStepped,
+                self._recorder.here(of=optimizer),
+                optimizer=number,
+                parameters=self.parameters(optimizer),
+                after_gap=self._attention.after_gap(number),
+            )
+        self._attention.stepped(number)
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        begun = self._recorder.observer(self._begun)
+
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            begun(tensors, kwargs.get("inputs"))
+            return original(tensors, *args, **kwargs)
+
+        return backward
+
+    def _begun(self, tensors: Any, inputs: Any) -> None:
+        if not self._attention.open:
+            self._loaders.backward(self._loaders.drawing)
+            self._attention.lap()
+            return
+        self._modules.flush()
+        for act in self.before_backward:
+            act()
+        roots = [root for tensor in _each(tensors) if (root := root_of(tensor)) is not None]
+        graphs = [Graph(root) for root in roots]
+        leaves = [leaf for graph in graphs for leaf in graph.leaves]
+        if inputs is not None:
+            wanted = {id(tensor) for tensor in _each(inputs)}
+            leaves = [leaf for leaf in leaves if id(leaf) in wanted]
+        found = [thing for graph in graphs for thing in graph.tags]
+        uses = list({thing.event.model: thing for thing in reversed(found) if isinstance(thing, Use)}.values())
+        loss = next((thing for thing in found if isinstance(thing, Loss)), None)
+        loaders = {loader for use in uses for loader in use.loaders} or set(self._loaders.drawing)
+        loader = loaders.pop() if len(loaders) == 1 else None
+        self._recorder.emit(
+            BackwardRan,
+            reaches=self._recorder.leaves(leaves, complete=all(graph.complete for graph in graphs)),
+            models=tuple(use.event for use in uses),
+            loader=loader,
+            samples=self._loaders.known_samples(loader) if loader is not None else None,
+            loss=loss.where[0] if loss is not None else None,
+            criterion=loss.criterion if loss is not None else "",
+        )
+        self._loaders.backward((loader,) if loader is not None else ())
+        self._modules.uses.clear()
+        self._attention.lap()
+
+    def _grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        asked = self._recorder.observer(self._asked)
+
+        def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(outputs, inputs, *args, **kwargs)
+            asked(inputs)
+            return result
+
+        return grad
+
+    def _asked(self, inputs: Any) -> None:
+        if self._attention.open:
+            leaves = [tensor for tensor in _each(inputs) if isinstance(tensor, Tensor) and tensor.is_leaf]
+            self._recorder.emit(GradientsSet, parameters=self._recorder.leaves(leaves))
+
+    # --- schedulers ---------------------------------------------------------------------------------------------------
+
+    def _scheduler_init(self, original: Callable[..., None]) -> Callable[..., None]:
+        built = self._recorder.observer(self._scheduler_built)
+
+        def init(scheduler: Any, *args: Any, **kwargs: Any) -> None:
+            self._building += 1
+            try:
+                original(scheduler, *args, **kwargs)
+            finally:
+                self._building -= 1
+            built(scheduler)
+
+        return init
+
+    def _scheduler_built(self, scheduler: Any) -> None:
+        if not self._building:
+            self._recorder.emit(
+                SchedulerBuilt,
+                self._recorder.here(of=scheduler),
+                scheduler=self._recorder.numbers.of(scheduler),
+                optimizer=self._optimizer_of(scheduler),
+                kind=type(scheduler).__name__,
+            )
+
+    def _scheduler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        stepped = self._recorder.observer(self._scheduler_stepped)
+
+        def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            self._building += 1
+            try:
+                result = original(scheduler, *args, **kwargs)
+            finally:
+                self._building -= 1
+            if not self._building:
+                stepped(scheduler)
+            return result
+
+        return step
+
+    def _scheduler_stepped(self, scheduler: Any) -> None:
+        number = self._recorder.numbers.of(scheduler)
+        if self._attention.open or self._attention.fresh(("scheduler", number)):
+            self._recorder.emit(
+                SchedulerStepped,
+                self._recorder.here(of=scheduler),
+                scheduler=number,
+                optimizer=self._optimizer_of(scheduler),
+            )
+
+    def _optimizer_of(self, scheduler: Any) -> int | None:
+        optimizer = getattr(scheduler, "optimizer", None)
+        return self._recorder.numbers.of(optimizer) if isinstance(optimizer, Optimizer) else None
+
+
+def _each(tensors: Any) -> Iterable[Any]:
+    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+
+
+def _ignoring_result(function: Callable[..., None]) -> Callable[..., None]:
+    def hook(*args: Any) -> None:
+        function(*args)
+
+    return hook

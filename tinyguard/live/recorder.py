@@ -1,0 +1,77 @@
+"""Live witness: what all observers share: numbers, places, and the way by which events leave."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tinyguard.errors import TrainingStoppedError
+from tinyguard.events import Event, ModelUse, Parameters
+from tinyguard.finding import Place
+from tinyguard.live.numbers import Numbers
+from tinyguard.live.places import Places
+
+Where = tuple[Place, tuple[Place, ...]]
+
+
+class Recorder:
+    """Writes events. A fault in an observer is reported once, and from then on nothing is observed: a story with holes
+    would accuse the innocent."""
+
+    def __init__(
+        self, sink: Callable[[Event], None], places: Places, on_fault: Callable[[str, Exception], None]
+    ) -> None:
+        self.on = True
+        self.places = places
+        self.numbers = Numbers()
+        self._sink = sink
+        self._on_fault = on_fault
+        self._busy = False
+        self._thread = threading.get_ident()
+        os.register_at_fork(after_in_child=self._left_behind)  # in workers of a loader nothing is observed
+
+    def _left_behind(self) -> None:
+        self.on = False
+
+    def emit(self, event: type[Event], where: Where | None = None, /, **fields: Any) -> None:
+        place, via = where if where is not None else self.places.now()
+        self._sink(event(place=place, via=via, **fields))
+
+    def here(self, *, of: Any = None) -> Where:
+        return self.places.now(of=of)
+
+    def observer(self, function: Callable[..., None]) -> Callable[..., None]:
+        """The function, kept from raising into the user's program, and from observing itself or another thread."""
+
+        @functools.wraps(function)
+        def observing(*args: Any, **kwargs: Any) -> None:
+            if not self.on or self._busy or threading.get_ident() != self._thread:
+                return
+            self._busy = True
+            try:
+                function(*args, **kwargs)
+            except TrainingStoppedError:
+                raise
+            except Exception as error:
+                self.on = False
+                self._on_fault(function.__qualname__, error)
+            finally:
+                self._busy = False
+
+        return observing
+
+    def leaves(self, tensors: Any, *, complete: bool = True) -> Parameters:
+        return Parameters(frozenset(map(self.numbers.of, tensors)), complete)
+
+
+class Use:
+    """A root module at one forward: what events say of it, and the loaders whose batches went into it."""
+
+    __slots__ = ("event", "loaders")
+
+    def __init__(self, event: ModelUse, loaders: tuple[int, ...]) -> None:
+        self.event = event
+        self.loaders = loaders

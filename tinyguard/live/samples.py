@@ -1,0 +1,131 @@
+"""Live witness: a data set -> what is known of its samples: kind, split, size, classes, random transforms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import ConcatDataset, Subset, TensorDataset
+
+from tinyguard.datasets import data_set, data_set_at
+from tinyguard.events import Samples
+from tinyguard.live.numbers import Numbers
+from tinyguard.splits import (
+    FOLDERS,
+    PART,
+    SPLIT_ARGUMENTS,
+    SPLIT_WORDS,
+    is_random_transform,
+    split_of_path,
+)
+
+DEEPEST = 6  # data sets that are wrapped in each other
+TRANSFORMS = ("transform", "transforms", "tfms", "augmentation", "augment")
+
+
+def samples_of(dataset: Any, numbers: Numbers, depth: int = DEEPEST) -> Samples:
+    """What the object's attributes tell. Nothing of it is called but `len`."""
+    if isinstance(dataset, Subset) and depth:
+        whole = samples_of(dataset.dataset, numbers, depth - 1)
+        evidence = PART if whole.split == "train" else whole.evidence
+        return whole.replace(size=_length(dataset), classes=None, evidence=evidence)  # type: ignore[no-any-return]
+    if isinstance(dataset, ConcatDataset) and depth:
+        return _joined([samples_of(part, numbers, depth - 1) for part in dataset.datasets])
+    kind = type(dataset).__name__
+    if isinstance(dataset, TensorDataset):
+        sources = frozenset(numbers.of(tensor) for tensor in dataset.tensors)
+        return Samples(kind=kind, size=_length(dataset), sources=sources)
+    root = _root(dataset)
+    split, evidence = _split(dataset, kind, root)
+    inner = _inner(dataset)
+    if split is None and inner is not None and depth:
+        return samples_of(inner, numbers, depth - 1).replace(size=_length(dataset))  # type: ignore[no-any-return]
+    known = data_set(kind) or data_set_at(root)
+    classes = getattr(dataset, "classes", None)
+    return Samples(
+        kind=kind,
+        split=split,
+        evidence=evidence,
+        size=_length(dataset),
+        classes=len(classes) if isinstance(classes, (list, tuple)) else known.classes if known else None,
+        root=root,
+        augmentation=tuple(dict.fromkeys(_random_transforms(dataset))),
+        class_order="sorted" if kind in FOLDERS else None,
+        sources=frozenset((numbers.of(dataset),)),
+    )
+
+
+def _split(dataset: Any, kind: str, root: str | None) -> tuple[str | None, str]:
+    if kind in FOLDERS and root is not None:
+        split = split_of_path(root)
+        return split, f"folder {root.rstrip('/').rpartition('/')[2]!r}" if split else ""
+    for name in ("train", "is_train", "training"):
+        flag = vars(dataset).get(name) if hasattr(dataset, "__dict__") else None
+        if isinstance(flag, bool):
+            return ("train" if flag else "test"), f"train={flag}"
+    for name in (*SPLIT_ARGUMENTS, "_split"):
+        value = getattr(dataset, name, None)
+        if isinstance(value, str) and value.lower() in SPLIT_WORDS:
+            return SPLIT_WORDS[value.lower()], f"{name.lstrip('_')}={value!r}"
+    return None, ""
+
+
+def _root(dataset: Any) -> str | None:
+    root = getattr(dataset, "root", None)
+    return os.fspath(root) if isinstance(root, (str, os.PathLike)) else None
+
+
+def _inner(dataset: Any) -> Any:
+    """The one data set that this one is made of."""
+    from torch.utils.data import Dataset
+
+    inner = [value for value in vars(dataset).values() if isinstance(value, Dataset)] if _has_dict(dataset) else []
+    return inner[0] if len(inner) == 1 else None
+
+
+def _has_dict(thing: Any) -> bool:
+    return hasattr(thing, "__dict__")
+
+
+def _length(dataset: Any) -> int | None:
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):
+        return None  # a stream
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    """Several as one: what they agree on."""
+    if not parts:
+        return Samples()
+    first = parts[0]
+    same = all(part.split == first.split for part in parts)
+    sizes = [part.size for part in parts if part.size is not None]
+    return first.replace(  # type: ignore[no-any-return]
+        split=first.split if same else None,
+        evidence=first.evidence if same else "",
+        size=sum(sizes) if len(sizes) == len(parts) else None,
+        sources=frozenset(number for part in parts for number in part.sources),
+    )
+
+
+def _random_transforms(dataset: Any) -> Iterator[str]:
+    if not _has_dict(dataset):
+        return
+    for name in TRANSFORMS:
+        transform = vars(dataset).get(name)
+        if transform is not None and not isinstance(transform, str):
+            yield from _random_in(transform, 4)
+
+
+def _random_in(transform: Any, depth: int) -> Iterator[str]:
+    if not depth:
+        return
+    name = type(transform).__name__
+    if is_random_transform(name) and getattr(transform, "p", 1) != 0:
+        yield name
+    parts = getattr(transform, "transforms", None)
+    for part in parts if isinstance(parts, (list, tuple)) else (getattr(transform, "transform", None),):
+        if part is not None:
+            yield from _random_in(part, depth - 1)

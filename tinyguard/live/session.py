@@ -1,0 +1,87 @@
+"""Live witness: a kernel (or a script) -> its witness, attached when torch is there and taken away without a trace."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tinyguard.events import Event
+from tinyguard.live.cells import Cells, Execution
+from tinyguard.live.kernel import Kernel
+
+if TYPE_CHECKING:
+    from tinyguard.live.witness import Witness
+
+# What imports torch; a cell that names none of these and trains all the same is seen from the next cell on.
+_TRAINS = re.compile(r"\b(torch\w*|lightning|pytorch_lightning|transformers|accelerate|fastai|timm|ignite|skorch)\b")
+
+
+class Session:
+    """One observed program. torch is not imported before the program does."""
+
+    def __init__(
+        self,
+        sink: Callable[[Event], None],
+        *,
+        cells: Cells,
+        namespace: Callable[[], Mapping[str, Any]],
+        on_fault: Callable[[str, Exception], None],
+        shell: Any = None,
+    ) -> None:
+        self.cells = cells
+        self.witness: Witness | None = None
+        self.on_end: list[Callable[[Execution, Any], None]] = []
+        self._sink = sink
+        self._namespace = namespace
+        self._on_fault = on_fault
+        self._kernel = Kernel(shell, cells) if shell is not None else None
+        if self._kernel is not None:
+            self._kernel.on_begin.append(self._begin)
+            self._kernel.on_end.append(self._end)
+
+    def attach(self) -> None:
+        if self._kernel is None or "torch" in sys.modules:
+            self._watch()
+        if self._kernel is not None:
+            self._kernel.attach()
+
+    def detach(self) -> None:
+        if self._kernel is not None:
+            self._kernel.detach()
+        if self.witness is not None:
+            self.witness.detach()
+            self.witness = None
+
+    def _watch(self) -> None:
+        if self.witness is None:
+            from tinyguard.live.witness import Witness
+
+            witness = Witness(self._sink, cells=self.cells, namespace=self._namespace, on_fault=self._on_fault)
+            try:
+                witness.attach()
+            except BaseException:
+                witness.detach()
+                raise
+            self.witness = witness
+
+    def _begin(self, execution: Execution) -> None:
+        try:
+            if "torch" in sys.modules or _TRAINS.search(execution.source):
+                self._watch()
+            if self.witness is not None:
+                self.witness.begin(execution)
+        except Exception as error:
+            self._on_fault("the beginning of a cell", error)
+
+    def _end(self, execution: Execution, result: Any) -> None:
+        try:
+            if "torch" in sys.modules:
+                self._watch()
+            if self.witness is not None:
+                self.witness.end(execution)
+            for act in self.on_end:
+                act(execution, result)
+        except Exception as error:
+            self._on_fault("the end of a cell", error)
