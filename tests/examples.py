@@ -20,7 +20,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from tinyguard.events import Escaped, Event, NameBound, SettingIgnored, TrainingPlanned
+from tinyguard.events import (
+    Escaped,
+    Event,
+    GradientsCleared,
+    GradientsSet,
+    NameBound,
+    SettingIgnored,
+    TrainingPlanned,
+)
 from tinyguard.finding import Place
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.record import Record
@@ -152,9 +160,14 @@ def event_set(events: Iterable[Event]) -> set[Spot]:
 def _of_one_witness(event: Event) -> bool:
     """The other cannot see it, by nature: what is planned stands in the program only, and so does what code that
     cannot be read is handed; names within functions are read off frames when something happens in them."""
-    return isinstance(event, (TrainingPlanned, SettingIgnored, Escaped)) or (
-        isinstance(event, NameBound) and (event.local or event.place.cell is None)
-    )
+    match event:
+        case TrainingPlanned() | SettingIgnored() | Escaped() | GradientsSet():
+            return True
+        case NameBound():
+            return event.local or event.place.cell is None
+        case GradientsCleared():  # by hand: it is found at the next backward pass
+            return event.by.startswith(".grad")
+    return False
 
 
 def lint_example(example: Example) -> set[Spot]:

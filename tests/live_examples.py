@@ -10,68 +10,87 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 from examples import Example, notebook
 
-from tinyguard.events import Event, RunEnded
-from tinyguard.finding import Place
+from tinyguard.events import Event
+from tinyguard.finding import Finding
+from tinyguard.guard import Guard
+from tinyguard.notebook.cells import Notebook
+from tinyguard.record import Record
+
+# Examples that need what is not there, or that fail on purpose.
+NOT_EXECUTABLE: dict[str, str] = {}
+
+
+class Watching(Guard):
+    """A guard that keeps the events."""
+
+    def __init__(self, **options: Any) -> None:
+        self.seen: list[Event] = []
+        super().__init__(**options)
+
+    def see(self, event: Event) -> None:
+        self.seen.append(event)
+        super().see(event)
 
 
 class FailedError(Exception):
     """The example does not run to the end: it needs what is not there, or is not meant to be executed."""
 
 
-def live_events(example: Example) -> Sequence[Event]:
-    """What the live witness sees while the cells run in the order of the document."""
+class Executed(Record):
+    """What the guard saw and said while the cells ran in the order of the document."""
+
+    events: tuple[Event, ...]
+    findings: tuple[Finding, ...]
+
+
+@cache
+def executed(example: Example) -> Executed:
+    """Runs the example in a new shell, with the guard on from the beginning. Raises FailedError when a cell fails."""
     import torch
-
-    from tinyguard.live.cells import Cells
-    from tinyguard.live.kernel import Kernel
-    from tinyguard.live.witness import Witness
-
-    found: list[Event] = []
-
-    def on_fault(who: str, error: Exception) -> None:
-        raise AssertionError(f"{who}: {error!r}") from error
 
     torch.set_grad_enabled(True)  # an example before may have left it off
     with tempfile.TemporaryDirectory() as folder, _inside(folder), _shell() as shell:
         book = notebook(example, folder)
-        cells = Cells(_saved(book, folder))
-        kernel = Kernel(shell, cells)
-        witness = Witness(found.append, cells=cells, namespace=lambda: shell.user_ns, on_fault=on_fault)
-        kernel.on_begin.append(witness.begin)
-        kernel.on_end.append(lambda execution, result: witness.end(execution))
-        kernel.attach()
-        witness.attach()
+        faults: list[str] = []
+        guard = Watching(
+            tell=lambda finding: None,
+            complain=faults.append,
+            notebook=_saved(book, folder),
+            namespace=lambda: shell.user_ns,
+            shell=shell,
+        )
+        guard.start()
         try:
             for cell in book.cells:
                 if cell.code:
                     _run(shell, cell.source)
         finally:
-            witness.detach()
-            kernel.detach()
-    found.append(RunEnded(place=Place(book.path), complete=True))
-    return found
+            guard.end()
+        assert not faults
+        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings))
 
 
-def _run(shell: object, source: str) -> None:
+def _run(shell: Any, source: str) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = shell.run_cell(source, store_history=True)  # type: ignore[attr-defined]
+        result = shell.run_cell(source, store_history=True)
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         raise FailedError(f"{type(error).__name__}: {error}")
 
 
-def _saved(book: object, folder: str) -> str:
+def _saved(book: Notebook, folder: str) -> str:
     """The notebook as a file: the live witness reads off it which cell is which."""
     path = os.path.join(folder, "example.ipynb")
     cells = [
-        {"cell_type": "code" if cell.code else "markdown", "source": cell.source, "metadata": {}}
-        for cell in book.cells  # type: ignore[attr-defined]
+        {"cell_type": "code" if cell.code else "markdown", "source": cell.source, "metadata": {}} for cell in book.cells
     ]
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, file)
@@ -95,7 +114,7 @@ def _inside(folder: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _shell() -> Iterator[object]:
+def _shell() -> Iterator[Any]:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell(user_ns={})

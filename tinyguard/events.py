@@ -285,6 +285,16 @@ class GraphKept(Event):
     how: str = "append"  # "append", "+=", "assignment"
 
 
+# --- measured while it runs ------------------------------------------------------------------------------------------
+
+
+class LossNotFinite(Event):
+    """A loss is NaN or infinite, the first time; place is its backward pass."""
+
+    value: float
+    step: int  # backward passes so far, from 1
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

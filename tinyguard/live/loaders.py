@@ -53,6 +53,8 @@ class Loaders:
         self._building = 0  # depth of constructors of data sets
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
         self._names: dict[int, tuple[str, str]] = {}  # loader -> split that its name tells, and the evidence
+        self._datasets: set[int] = set()  # that were told of
+        self.on_dataset: list[Callable[[Any], None]] = []
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
 
@@ -89,12 +91,14 @@ class Loaders:
         return init
 
     def _dataset_built(self, dataset: Any) -> None:
-        self._recorder.emit(
-            DatasetBuilt,
-            self._recorder.here(of=dataset),
-            dataset=self._recorder.numbers.of(dataset),
-            samples=samples_of(dataset, self._recorder.numbers),
-        )
+        self.dataset_built(dataset, self._recorder.here(of=dataset))
+
+    def dataset_built(self, dataset: Any, where: Where) -> None:
+        number = self._recorder.numbers.of(dataset)
+        if number not in self._datasets:
+            self._datasets.add(number)
+            samples = samples_of(dataset, self._recorder.numbers)
+            self._recorder.emit(DatasetBuilt, where, dataset=number, samples=samples)
 
     # --- loaders ------------------------------------------------------------------------------------------------------
 
@@ -108,6 +112,8 @@ class Loaders:
         return init
 
     def _built(self, loader: Any) -> None:
+        for act in self.on_dataset:
+            act(loader.dataset)
         sampler = getattr(loader, "sampler", None)
         plain = type(sampler) in (RandomSampler, SequentialSampler)
         stream = not plain and type(sampler).__name__ == "_InfiniteConstantSampler"

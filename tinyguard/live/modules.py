@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from tinyguard.events import GradientsCleared, ModelBuilt, ModelUse, ModeSet, Parameters
+from tinyguard.events import ModelBuilt, ModelUse, ModeSet, Parameters
 from tinyguard.live.graph import tag
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
@@ -27,12 +27,13 @@ class Modules:
     def __init__(self, recorder: Recorder, batches: Callable[[Any], tuple[int, ...]]) -> None:
         self._recorder = recorder
         self._batches = batches
-        self._pending: list[tuple[weakref.ref[nn.Module], Where, bool]] = []
+        self._pending: list[tuple[Callable[[], nn.Module | None], Where, bool]] = []
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
         self._setting = 0  # depth of train(), which calls itself for every child
         self.criterion: nn.Module | None = None  # the loss layer that is running
         self.criteria: dict[int, Where] = {}  # where loss layers were built, by number
         self.uses: list[Use] = []  # forward passes since the last backward
+        self.on_cleared: list[Callable[[Parameters, str], None]] = []
         self.on_use: list[Callable[[Use], None]] = []
         self._handles: list[Any] = []
 
@@ -54,7 +55,9 @@ class Modules:
         return init
 
     def _born(self, module: nn.Module) -> None:
-        self._pending.append((weakref.ref(module), self._recorder.here(of=module), bool(self._running)))
+        # A layer that a forward pass builds is gone when it is over; any other must not live longer for our sake.
+        reference = (lambda: module) if self._running else weakref.ref(module)
+        self._pending.append((reference, self._recorder.here(of=module), bool(self._running)))
 
     def flush(self) -> None:
         """Tells of the models that were built: when the next thing happens their constructors are through."""
@@ -63,8 +66,12 @@ class Modules:
         pending, self._pending = self._pending, []
         born = [(module, where, inner) for reference, where, inner in pending if (module := reference()) is not None]
         parts = {id(part) for module, _, _ in born for part in _modules(module) if part is not module}
+        lines = {where[0] for _, where, _ in born}
         for module, where, in_forward in born:
-            if id(module) in parts:
+            in_constructor = not lines.isdisjoint(where[1])
+            if next(module.parameters(), None) is None and not is_criterion(module):
+                continue
+            if id(module) in parts and in_constructor:
                 continue
             number = self._recorder.numbers.of(module)
             if is_criterion(module):
@@ -119,7 +126,8 @@ class Modules:
         return zero_grad
 
     def _cleared(self, module: nn.Module) -> None:
-        self._recorder.emit(GradientsCleared, parameters=self.parameters(module), by="zero_grad()")
+        for act in self.on_cleared:
+            act(self.parameters(module), "zero_grad()")
 
     # --- forward passes -----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from tinyguard.live.loaders import Loaders
 from tinyguard.live.recorder import Recorder
 from tinyguard.splits import LOADER_NAME, split_in_name, split_of_variable
 
-NAMED = (nn.Module, Optimizer, DataLoader, LRScheduler, Dataset)
+NAMED = (nn.Module, Optimizer, DataLoader, LRScheduler)
 
 
 class Names:
@@ -35,7 +35,9 @@ class Names:
     def look(self, execution: Execution | None) -> None:
         """Tells what names of the notebook mean now, where that has changed."""
         for name, value in list(self._namespace().items()):
-            if not isinstance(value, NAMED) or name.startswith("_"):
+            if name.startswith("_") or not is_named(value):
+                if isinstance(value, Dataset):
+                    self._loaders.dataset_built(value, (self._place(name, execution), ()))
                 continue
             number = self._recorder.numbers.of(value)
             if self._known.get(name) != number:
@@ -43,6 +45,13 @@ class Names:
                 self._learn(name, value)
                 place = self._place(name, execution)
                 self._recorder.emit(NameBound, (place, ()), name=name, object=number)
+
+    def look_for(self, dataset: Any) -> None:
+        """A loader is built on this data set of the user's own class: where was it bound?"""
+        execution = self._recorder.places.cells.current
+        names = [name for name, value in list(self._namespace().items()) if value is dataset]
+        place = self._place(names[0], execution) if names else self._recorder.here()[0]
+        self._loaders.dataset_built(dataset, (place, ()))
 
     def look_around(self) -> None:
         """The same for the functions of the user's that are running."""
@@ -52,7 +61,7 @@ class Names:
 
     def _look_in(self, frame: FrameType) -> None:
         for name, value in list(frame.f_locals.items()):
-            if isinstance(value, NAMED) and name != "self":
+            if name != "self" and is_named(value):
                 number = self._recorder.numbers.of(value)
                 if (name, number) not in self._local:
                     self._local.add((name, number))
@@ -67,18 +76,30 @@ class Names:
                 self._loaders.named(value, split, f"its name `{name}`")
 
     def _place(self, name: str, execution: Execution | None) -> Place:
-        """The last line of the cell that binds the name."""
+        """The last line of the cell, as far as it has run, that binds the name."""
         path = self._recorder.places.cells.path
         if execution is None:
             return Place(path)
-        return Place(path, execution.number, binding_lines(execution.source).get(name, 0))
+        running = self._recorder.places.line_in_cell()
+        lines = [line for line in binding_lines(execution.source).get(name, ()) if running is None or line <= running]
+        return Place(path, execution.number, lines[-1] if lines else 0)
 
 
-def binding_lines(source: str) -> dict[str, int]:
-    """The line of the last assignment to each name, anywhere in the source of a cell."""
+def is_named(value: Any) -> bool:
+    """A thing of torch that events speak of; a data set of the user's own class is told of with its loader."""
+    if isinstance(value, Dataset):
+        return type(value).__module__.partition(".")[0] in ("torch", "torchvision")
+    return isinstance(value, NAMED)
+
+
+def binding_lines(source: str) -> dict[str, list[int]]:
+    """The lines that bind each name, anywhere in the source of a cell, from top to bottom."""
+    found: dict[str, list[int]] = {}
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return {}
-    stores = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    return {node.id: node.lineno for node in sorted(stores, key=lambda node: node.lineno)}
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.setdefault(node.id, []).append(node.lineno)
+    return {name: sorted(lines) for name, lines in found.items()}

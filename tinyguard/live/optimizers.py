@@ -22,6 +22,7 @@ from tinyguard.events import (
 )
 from tinyguard.live.attention import Attention
 from tinyguard.live.graph import Graph, root_of
+from tinyguard.live.kept import Kept
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Loss
 from tinyguard.live.modules import Modules
@@ -39,9 +40,12 @@ class Optimizers:
         self._attention = attention
         self._modules = modules
         self._loaders = loaders
+        self._reached: set[int] = set()  # leaves that got gradients from a backward pass and have not lost them since
+        self._kept = Kept(recorder)
         self._building = 0  # depth of constructors of schedulers, which step once
-        self.before_backward: list[Callable[[], None]] = []
-        self._stepping = 0  # an optimizer whose step calls that of its parent class steps once
+        self.before_backward: list[Callable[[], None]] = []  # while the window is open
+        self.on_backward: list[Callable[[Any, tuple[int, ...]], None]] = []  # losses, loaders; always
+        self.on_step: list[Callable[[Optimizer], None]] = []  # always
 
     def attach(self, patches: Patches) -> None:
         patches.replace(Optimizer, "__init__", self._init)
@@ -50,10 +54,15 @@ class Optimizers:
         patches.replace(torch.autograd, "grad", self._grad)
         hook = register_optimizer_step_post_hook(_ignoring_result(self._recorder.observer(self._stepped)))
         patches.undo_with(hook.remove)
-        patches.replace(lr_scheduler.LRScheduler, "__init__", self._scheduler_init)
-        for cls in vars(lr_scheduler).values():
-            if isinstance(cls, type) and issubclass(cls, lr_scheduler.LRScheduler) and "step" in vars(cls):
-                patches.replace(cls, "step", self._scheduler_step)
+        for cls in {value for value in vars(lr_scheduler).values() if isinstance(value, type)}:
+            if issubclass(cls, lr_scheduler.LRScheduler):
+                for name, make in (("__init__", self._scheduler_init), ("step", self._scheduler_step)):
+                    if name in vars(cls):
+                        patches.replace(cls, name, make)
+
+    def begin(self) -> None:
+        """A cell begins."""
+        self._kept.forget()
 
     # --- optimizers ---------------------------------------------------------------------------------------------------
 
@@ -98,21 +107,37 @@ class Optimizers:
     def _cleared(self, optimizer: Optimizer) -> None:
         if self._attention.open:
             self._modules.flush()
-            self._recorder.emit(GradientsCleared, parameters=self.parameters(optimizer), by="optimizer.zero_grad()")
+            self.cleared(self.parameters(optimizer), "optimizer.zero_grad()")
+
+    def cleared(self, parameters: Parameters, by: str) -> None:
+        self._reached -= parameters.leaves
+        self._recorder.emit(GradientsCleared, parameters=parameters, by=by)
 
     def _stepped(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         number = self._recorder.numbers.of(optimizer)
         self._loaders.stepped(number)
         if self._attention.open:
             self._modules.flush()
+            where = self._recorder.here(of=optimizer)
+            after_gap = self._attention.after_gap(number)
+            by_hand = [
+                tensor
+                for group in optimizer.param_groups
+                for tensor in group["params"]
+                if tensor.grad is not None and self._recorder.numbers.of(tensor) not in self._reached
+            ]
+            if by_hand and not after_gap:
+                self._recorder.emit(GradientsSet, where, parameters=self._recorder.leaves(by_hand))
             self._recorder.emit(
                 OptimizerStepped,
-                self._recorder.here(of=optimizer),
+                where,
                 optimizer=number,
                 parameters=self.parameters(optimizer),
-                after_gap=self._attention.after_gap(number),
+                after_gap=after_gap,
             )
         self._attention.stepped(number)
+        for act in self.on_step:
+            act(optimizer)
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +154,8 @@ class Optimizers:
         if not self._attention.open:
             self._loaders.backward(self._loaders.drawing)
             self._attention.lap()
+            for tell in self.on_backward:
+                tell(tensors, self._loaders.drawing)
             return
         self._modules.flush()
         for act in self.before_backward:
@@ -139,14 +166,21 @@ class Optimizers:
         if inputs is not None:
             wanted = {id(tensor) for tensor in _each(inputs)}
             leaves = [leaf for leaf in leaves if id(leaf) in wanted]
+        self._cleared_by_hand(leaves)
         found = [thing for graph in graphs for thing in graph.tags]
         uses = list({thing.event.model: thing for thing in reversed(found) if isinstance(thing, Use)}.values())
         loss = next((thing for thing in found if isinstance(thing, Loss)), None)
         loaders = {loader for use in uses for loader in use.loaders} or set(self._loaders.drawing)
-        loader = loaders.pop() if len(loaders) == 1 else None
+        loaders_of_batch = sorted(loaders)
+        loader = loaders_of_batch[0] if len(loaders) == 1 else None
+        where = self._recorder.here()
+        self._kept.look(tensors, where[0])
+        reaches = self._recorder.leaves(leaves, complete=all(graph.complete for graph in graphs))
+        self._reached |= reaches.leaves
         self._recorder.emit(
             BackwardRan,
-            reaches=self._recorder.leaves(leaves, complete=all(graph.complete for graph in graphs)),
+            where,
+            reaches=reaches,
             models=tuple(use.event for use in uses),
             loader=loader,
             samples=self._loaders.known_samples(loader) if loader is not None else None,
@@ -156,6 +190,17 @@ class Optimizers:
         self._loaders.backward((loader,) if loader is not None else ())
         self._modules.uses.clear()
         self._attention.lap()
+        for tell in self.on_backward:
+            tell(tensors, tuple(loaders_of_batch))
+
+    def _cleared_by_hand(self, leaves: list[Tensor]) -> None:
+        """Gradients that were there and are not any more, though nobody called zero_grad()."""
+        numbers = self._recorder.numbers
+        gone = [
+            leaf for leaf in leaves if numbers.of(leaf) in self._reached and (leaf.grad is None or not leaf.grad.any())
+        ]
+        if gone:
+            self.cleared(self._recorder.leaves(gone), ".grad = None")
 
     def _grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         asked = self._recorder.observer(self._asked)

@@ -63,6 +63,14 @@ class Places:
         code = frames[0].f_code.co_code
         return code[frames[0].f_lasti] in FOR
 
+    def line_in_cell(self) -> int | None:
+        """The line of the cell that is running; None when it is over."""
+        for frame in self.frames():
+            if frame.f_code.co_name == "<module>":
+                found = self.cells.where(frame.f_code.co_filename, frame.f_lineno)
+                return found[1] if found else None
+        return None
+
     def is_theirs(self, filename: str) -> bool:
         known = self._theirs.get(filename)
         if known is not None:
@@ -73,6 +81,11 @@ class Places:
         theirs = not generated and not os.path.realpath(filename).startswith(self._not_theirs)
         self._theirs[filename] = theirs
         return theirs
+
+    def place_of(self, frame: FrameType, line: int) -> Place:
+        """Another line of the code that runs in the frame."""
+        cell = self.cells.where(frame.f_code.co_filename, line)
+        return Place(self.cells.path, *cell) if cell else Place(frame.f_code.co_filename, None, line)
 
     def _place(self, frame: FrameType) -> Place:
         code, line = frame.f_code, frame.f_lineno

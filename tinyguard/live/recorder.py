@@ -6,6 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from tinyguard.errors import TrainingStoppedError
@@ -15,6 +16,10 @@ from tinyguard.live.numbers import Numbers
 from tinyguard.live.places import Places
 
 Where = tuple[Place, tuple[Place, ...]]
+
+
+SHARE = 0.005  # of the wall time, for everything that is measured
+ALLOWANCE_S = 0.25  # on top of it, for the first looks
 
 
 class Recorder:
@@ -30,8 +35,15 @@ class Recorder:
         self._sink = sink
         self._on_fault = on_fault
         self._busy = False
+        self.spent_s = 0.0  # in observers
+        self._started = perf_counter()
         self._thread = threading.get_ident()
         os.register_at_fork(after_in_child=self._left_behind)  # in workers of a loader nothing is observed
+
+    @property
+    def affordable(self) -> bool:
+        """There is time for a measurement that costs something: the guard has kept within its share so far."""
+        return self.spent_s <= ALLOWANCE_S + SHARE * (perf_counter() - self._started)
 
     def _left_behind(self) -> None:
         self.on = False
@@ -51,6 +63,7 @@ class Recorder:
             if not self.on or self._busy or threading.get_ident() != self._thread:
                 return
             self._busy = True
+            began = perf_counter()
             try:
                 function(*args, **kwargs)
             except TrainingStoppedError:
@@ -60,6 +73,7 @@ class Recorder:
                 self._on_fault(function.__qualname__, error)
             finally:
                 self._busy = False
+                self.spent_s += perf_counter() - began
 
         return observing
 

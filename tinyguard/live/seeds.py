@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -50,5 +51,16 @@ class Seeds:
         return make
 
     def _told(self, library: str, value: Any) -> None:
-        if self._recorder.places.frames():  # else a library, or a worker, reseeds itself
+        if self._asked_for():
             self._recorder.emit(SeedSet, library=library, value=value if isinstance(value, int) else None)
+
+    def _asked_for(self) -> bool:
+        """By a line of the user's, or a helper that is called so; data sets and workers seed for themselves."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+            frame = frame.f_back
+        return frame.f_code.co_name in HELPERS or self._recorder.places.is_theirs(frame.f_code.co_filename)
+
+
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HELPERS = frozenset({"seed_everything", "set_seed", "set_determinism"})

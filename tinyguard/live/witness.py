@@ -11,6 +11,7 @@ from tinyguard.live.attention import Attention
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
+from tinyguard.live.measures import measures
 from tinyguard.live.modules import Modules
 from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
@@ -49,12 +50,16 @@ class Witness:
         self.attention.on_open.append(self.modules.watch)
         self.attention.on_close.append(self.modules.rest)
         self.modules.on_use.append(self.loaders.used)
+        self.modules.on_cleared.append(self.optimizers.cleared)
+        self.loaders.on_dataset.append(self.names.look_for)
         self.losses.on_loss.append(self.loaders.measured)
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self._patches)
+        for measure in measures():
+            measure.attach(self)
         self._look_at_names()
         self.attention.look()
 
@@ -70,6 +75,7 @@ class Witness:
         self.recorder.emit(CellExecuted, (place, ()), count=execution.count, order=self._order)
         self.modules.begin()
         self.loaders.begin()
+        self.optimizers.begin()
         self.attention.forget()
         self.attention.look()
 

@@ -1,0 +1,129 @@
+"""Live witness: losses that are kept with their graph, step after step."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from torch import Tensor
+
+from tinyguard.events import GraphKept
+from tinyguard.finding import Place
+from tinyguard.live.graph import root_of, tag, tags
+from tinyguard.live.recorder import Recorder
+
+LAPS = 2  # a variable holds the loss of the last lap until it is given the next one
+MOST_NODES = 500  # that are searched for a kept loss, from each variable
+
+
+class Mark:
+    """Dies with the graph that it is attached to."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Kept:
+    """Watches the graphs of the last laps of each backward pass."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._marks: dict[Place, deque[weakref.ref[Mark]]] = {}
+        self._told: set[Place] = set()
+
+    def forget(self) -> None:
+        self._marks.clear()
+
+    def look(self, loss: Any, place: Place) -> None:
+        """Before the backward pass of this line: is the graph of the last but one still there?"""
+        if not isinstance(loss, Tensor) or root_of(loss) is None or place in self._told:
+            return
+        marks = self._marks.setdefault(place, deque(maxlen=LAPS))
+        old = marks[0]() if len(marks) == LAPS else None
+        mark = Mark()
+        tag(loss, mark)
+        marks.append(weakref.ref(mark))
+        if old is not None:
+            self._told.add(place)
+            for frame in self._recorder.places.frames():
+                found = _holder(frame, old)
+                if found is not None:
+                    self._tell(frame, *found)
+                    return
+
+    def _tell(self, frame: FrameType, name: str, value: Any) -> None:
+        how = "+=" if isinstance(value, Tensor) else "append"
+        line = keeping_line(frame, name)
+        if line is not None:
+            place = self._recorder.places.place_of(frame, line)
+            _, via = self._recorder.here()
+            self._recorder.emit(GraphKept, (place, via), name=name, how=how)
+
+
+def _holder(frame: FrameType, mark: Mark) -> tuple[str, Any] | None:
+    """The variable of the frame, or attribute of its `self`, that holds the graph with this mark."""
+    for name, value in list(frame.f_locals.items()):
+        if any(_leads_to(tensor, mark) for tensor in _tensors(value)):
+            return name, value
+    owner = frame.f_locals.get("self")
+    for name, value in list(vars(owner).items()) if hasattr(owner, "__dict__") else ():
+        if any(_leads_to(tensor, mark) for tensor in _tensors(value)):
+            return f"self.{name}", value
+    return None
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple, deque)):
+        yield from (item for item in list(value)[-4:] if isinstance(item, Tensor))
+    elif type(value) is dict:
+        for item in list(value.values())[:32]:
+            if not isinstance(item, dict):
+                yield from _tensors(item)
+
+
+def _leads_to(tensor: Tensor, mark: Mark) -> bool:
+    queue, seen = [tensor.grad_fn], set[Any]()
+    while queue and len(seen) < MOST_NODES:
+        node = queue.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if any(found is mark for found in tags(node)):
+            return True
+        queue += [following for following, _ in node.next_functions]
+    return False
+
+
+def keeping_line(frame: FrameType, name: str) -> int | None:
+    """The line of the frame's code that adds to the variable."""
+    code = frame.f_code
+    try:
+        tree: ast.AST = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == code.co_name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            tree = node if first == code.co_firstlineno else tree
+    for node in ast.walk(tree):
+        match node:
+            case ast.AugAssign(target=target) if _root(target) == name:
+                return node.lineno
+            case ast.Call(func=ast.Attribute(value=owner, attr="append" | "add" | "extend")) if _root(owner) == name:
+                return node.lineno
+            case ast.Assign(targets=[target], value=ast.BinOp()) if _root(target) == name:
+                return node.lineno
+    return None
+
+
+def _root(node: ast.expr) -> str:
+    """ "losses" of `losses["train"]`, "self.losses" of `self.losses`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return ast.unparse(node)

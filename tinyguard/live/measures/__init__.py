@@ -1,0 +1,26 @@
+"""Live witness: what has to be measured: losses, gradients, batches. Each measure writes few events, with numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tinyguard.live.measures.learning import Learning
+
+if TYPE_CHECKING:
+    from tinyguard.live.witness import Witness
+
+
+class Measure(Protocol):
+    """Subscribes to what it needs (`on_backward`, `on_step`, `on_batch`, `on_pass` ...) when the guard is attached.
+
+    It costs next to nothing at most steps, does what costs something only while `recorder.affordable`, keeps a bounded
+    state, changes nothing of the user's, holds no reference to a tensor or model beyond the step, and writes an event
+    at the checkpoints of `Checkpoints`, not at every step. What the numbers mean is for a rule to say.
+    """
+
+    def attach(self, witness: Witness) -> None: ...
+
+
+def measures() -> tuple[Measure, ...]:
+    """A new one of each."""
+    return (Learning(),)
