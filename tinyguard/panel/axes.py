@@ -48,8 +48,11 @@ def ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[f
 
 
 def reach(values: Iterable[float], *, least: float) -> tuple[float, float]:
-    """The lowest and highest finite values, apart by `least` at least; (0, least) when there are none."""
-    finite = [value for value in values if math.isfinite(value)]
+    """The lowest and highest finite values, apart by `least` at least; (0, least) when there are none.
+
+    Values so large that their distance may not be finite are not counted.
+    """
+    finite = [value for value in values if abs(value) < 1e300]
     if not finite:
         return 0.0, least
     low, high = min(finite), max(finite)

@@ -53,9 +53,11 @@ def in_one_unit(state: TrainingState, name: str) -> tuple[str, list[Drawn]]:
     """The unit of a chart's x axis, and its series in it: epochs, unless only steps are known."""
     found = state.of(name)
     if state.steps:
-        return "epoch", [_drawn(one, state.steps if one.unit == "step" else 1) for one in found]
+        drawn = [_drawn(one, state.steps if one.unit == "step" else 1) for one in found]
+        return "epoch", [one for one in drawn if one.points]
     unit = "step" if any(one.unit == "step" for one in found) else "epoch"
-    return unit, [_drawn(one, 1) for one in found if one.unit == unit]
+    drawn = [_drawn(one, 1) for one in found if one.unit == unit]
+    return unit, [one for one in drawn if one.points]
 
 
 def _drawn(series: Series, steps: int) -> Drawn:
@@ -76,7 +78,7 @@ def _axes(
 ) -> Axes:
     left, right, top, bottom = box
     _, x_high = reach((x for one in lines for x, _ in one.points), least=1.0)
-    low, high = reach((value for one in lines for _, value in one.points), least=0.0)
+    low, high = reach((value for one in lines for _, value in one.points), least=1e-9)
     if name == "accuracy":
         floor = [2.5 * (state.chance or 0.02)]
         if state.band is not None and unit == "epoch":

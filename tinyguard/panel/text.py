@@ -39,7 +39,7 @@ def text(state: TrainingState, *, columns: int = COLUMNS) -> str:
 
 def _finding(finding: Finding, columns: int) -> list[str]:
     """A finding in full, for it is what the panel is there for."""
-    head = f"{finding.severity.label}[{finding.code}] {words.place(finding)}: {words.one_line(finding.message)}"
+    head = f"{finding.severity.label}[{finding.code}] {words.spot(finding.place)}: {words.one_line(finding.message)}"
     lines = textwrap.wrap(head, columns, subsequent_indent="  ")
     if finding.remedy:
         remedy = f"remedy: {words.one_line(finding.remedy)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tinyguard.bands import expected
-from tinyguard.finding import Finding, Severity
+from tinyguard.finding import Place, Severity
 from tinyguard.panel.state import Series, TrainingState
 from tinyguard.report.text import escaped, plural, width
 
@@ -99,12 +99,14 @@ def memory(count: int) -> str:
     return plural(count, "byte")
 
 
-def place(finding: Finding) -> str:
-    """Where it is: "cell 4, line 2"; the file where there is no cell."""
-    spot = finding.place
-    words = [f"cell {spot.cell}"] if spot.cell is not None else [one_line(spot.path)]
-    if spot.line:
-        words.append(f"line {spot.line}")
+def spot(place: Place) -> str:
+    """
+    >>> spot(Place("a.ipynb", 4, 2)), spot(Place("train.py", line=7))
+    ('cell 4, line 2', 'train.py, line 7')
+    """
+    words = [f"cell {place.cell}"] if place.cell is not None else [one_line(place.path)]
+    if place.line:
+        words.append(f"line {place.line}")
     return ", ".join(words)
 
 
