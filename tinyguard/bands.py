@@ -52,35 +52,49 @@ def expected(band: Band, epoch: float) -> tuple[float, float] | None:
     >>> expected(band, 11) is None
     True
     """
-    for before, behind in zip(band.points, band.points[1:] or band.points, strict=False):
-        if before.epoch <= epoch <= behind.epoch:
-            if before.epoch == behind.epoch:
-                return before.low, before.high
-            part = math.log(epoch / before.epoch) / math.log(behind.epoch / before.epoch)
-            return before.low + part * (behind.low - before.low), before.high + part * (behind.high - before.high)
-    return None
-
-
-def verdict(band: Band, epoch: int, accuracy: float, samples: int | None, *, alpha: float = ALPHA) -> Verdict | None:
-    """Where this accuracy over `samples` lies; None when the band does not reach to this epoch or samples are unknown.
-
-    It lies outside only where a model at the very edge of the band would get there with a probability of at most
-    `alpha`: an exact binomial tail, so that the noise of a small test set is not held against the model.
-
-    >>> band = Band(name="residual", points=(BandPoint(10, 0.10, 0.15),))
-    >>> [str(verdict(band, 10, 0.09, samples)) for samples in (100, 10_000)]
-    ['within', 'below']
-    """
-    edges = expected(band, epoch)
-    if edges is None or not samples or not 0 <= accuracy <= 1:
+    around = _around(band, epoch)
+    if around is None:
         return None
-    low, high = edges
+    before, behind = around
+    if before.epoch == behind.epoch:
+        return before.low, before.high
+    part = math.log(epoch / before.epoch) / math.log(behind.epoch / before.epoch)
+    return before.low + part * (behind.low - before.low), before.high + part * (behind.high - before.high)
+
+
+def verdict(band: Band, epoch: float, accuracy: float, samples: int | None, *, alpha: float = ALPHA) -> Verdict | None:
+    """Where this accuracy over `samples` lies; None when nobody can tell.
+
+    It is surely outside only where a model at the very edge would get there with a probability of at most `alpha`: an
+    exact binomial tail, so that the noise of a small test set is not held against the model. And the edge between two
+    points is that of the farther one: how a curve gets from one to the other is drawn, but nobody has stated it. (The
+    table of TinyImageNet goes from 1 % to 10 % in epochs 1 to 10, and 3 % after five is said to be normal there.)
+
+    >>> band = Band(name="residual", points=(BandPoint(1, 0.01, 0.02), BandPoint(10, 0.10, 0.15)))
+    >>> [verdict(band, 10, accuracy, 10_000) for accuracy in (0.05, 0.12, 0.09999)]
+    [<Verdict.BELOW: 'below'>, <Verdict.WITHIN: 'within'>, None]
+    >>> [verdict(band, 5, accuracy, 10_000) for accuracy in (0.005, 0.03)]
+    [<Verdict.BELOW: 'below'>, None]
+    """
+    edges, around = expected(band, epoch), _around(band, epoch)
+    if edges is None or around is None or not samples or not 0 <= accuracy <= 1:
+        return None
+    if edges[0] <= accuracy <= edges[1]:
+        return Verdict.WITHIN
+    low, high = min(point.low for point in around), max(point.high for point in around)
     hits = round(accuracy * samples)
     if hits < low * samples and at_most(hits, samples, low) <= alpha:
         return Verdict.BELOW
     if hits > high * samples and at_least(hits, samples, high) <= alpha:
         return Verdict.ABOVE
-    return Verdict.WITHIN
+    return None
+
+
+def _around(band: Band, epoch: float) -> tuple[BandPoint, BandPoint] | None:
+    """The points before and behind an epoch, twice the same at a point; None outside of the band's epochs."""
+    before = [point for point in band.points if point.epoch <= epoch]
+    behind = [point for point in band.points if point.epoch >= epoch]
+    return (before[-1], behind[0]) if before and behind else None
 
 
 def band_of(name: str, history: Mapping[int, float], *, tolerance: float, source: str = "a run of one's own") -> Band:

@@ -110,10 +110,8 @@ class TrainingState(Record):
         if evaluation is None or self.band is None or evaluation.unit != "epoch":
             return None
         epoch, accuracy = evaluation.points[-1]
-        if not math.isfinite(epoch):
-            return None
         samples = {loader.samples for loader in self.loaders if loader.split == evaluation.split}
-        return verdict(self.band, int(epoch), accuracy, samples.pop() if len(samples) == 1 else None)
+        return verdict(self.band, epoch, accuracy, samples.pop() if len(samples) == 1 else None)
 
 
 def thinned(points: Sequence[Point], limit: int = LIMIT) -> tuple[Point, ...]:

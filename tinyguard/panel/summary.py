@@ -116,7 +116,7 @@ def _held(model: TrainedModel, point: Point) -> str:
     edges = expected(model.band, point[0]) if model.band is not None else None
     if model.band is None or edges is None:
         return ""
-    found = verdict(model.band, int(point[0]), point[1], model.samples)
+    found = verdict(model.band, *point, model.samples)
     return f"expected {words.span(*edges)}" + (f": {found.value}" if found is not None else "")
 
 
