@@ -36,7 +36,7 @@ def ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[f
     """About `count` round numbers from `low` to `high`; with `whole` no fractions of 1.
 
     >>> ticks(0, 50, 5), ticks(0.3, 5.4, 4)
-    ([0, 10, 20, 30, 40, 50], [2, 4])
+    ([0.0, 10.0, 20.0, 30.0, 40.0, 50.0], [2.0, 4.0])
     """
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))

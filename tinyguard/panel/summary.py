@@ -59,9 +59,11 @@ class TrainedModel(Record):
 
 def summary(model: TrainedModel) -> str:
     """Best, final and milestone accuracies; how the history begins; the learning rate of each group."""
-    lines = [title(model), *(f"  {line}" for line in accuracies(model))]
-    rows = (*history(model), *rates(model))
-    lines += [f"  {head:<16}{told}" for head, told in rows]
+    rows = [(head, f"{value:<8}{told}".rstrip()) for head, value, told in accuracies(model)]
+    rows = rows or [("accuracy", "none is known by epoch")]
+    rows += [*history(model), *rates(model)]
+    longest = max(width(head) for head, _ in rows)
+    lines = [title(model), *(f"  {head:<{longest}}  {told}" for head, told in rows)]
     lines += [f"  {finding.severity.label}[{finding.code}] {words.spot(finding.place)}" for finding in model.findings]
     return "".join(f"{line}\n" for line in lines)
 
@@ -80,20 +82,19 @@ def title(model: TrainedModel) -> str:
     return f"{words.one_line(model.name)}: {', '.join(known)}"
 
 
-def accuracies(model: TrainedModel) -> list[str]:
-    """Best and final accuracy, and those at the milestones that were reached, each with what was to be expected."""
+def accuracies(model: TrainedModel) -> list[tuple[str, str, str]]:
+    """Best, final and milestone accuracies, as far as they were reached: what, how much, what to hold it against."""
     points = model.points("accuracy", model.split)
     if not points:
-        return ["no accuracy by epoch is known"]
+        return []
     best = max(points, key=lambda point: point[1] if math.isfinite(point[1]) else -1.0)
     rows = [
-        (f"best {model.split} accuracy", best, f"epoch {best[0]:g}"),
+        (f"best {model.split} accuracy", best, f"in epoch {best[0]:g}"),
         (f"final {model.split} accuracy", points[-1], _times_chance(model, points[-1][1])),
     ]
     reached = {epoch: point for epoch in MILESTONES for point in points if point[0] == epoch}
     rows += [(f"epoch {epoch}", point, _held(model, point)) for epoch, point in reached.items()]
-    longest = max(width(head) for head, _, _ in rows)
-    return [f"{head:<{longest}}  {words.percent(point[1]):>7}  {told}".rstrip() for head, point, told in rows]
+    return [(head, words.percent(value), told) for head, (_, value), told in rows]
 
 
 def history(model: TrainedModel) -> list[tuple[str, str]]:
