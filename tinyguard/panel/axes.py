@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tinyguard.panel.state import Point, thinned
 from tinyguard.record import Record
 
-DRAWN = 180  # points of a line: about one for two columns of pixels
+DRAWN = 130  # points of a line: about one for two columns of pixels
 
 
 class Axes(Record):
@@ -62,11 +62,18 @@ def reach(values: Iterable[float], *, least: float) -> tuple[float, float]:
 def line(points: Sequence[Point], axes: Axes) -> str:
     """The `d` of an SVG path through the points, broken where a value is not finite."""
     commands = []
-    pen_down = False
+    pen: tuple[float, float] | None = None
     for x, y in thinned(points, DRAWN):
-        if math.isfinite(y):
-            commands.append(f"{'L' if pen_down else 'M'}{pixel(axes.x(x))} {pixel(axes.y(y))}")
-        pen_down = math.isfinite(y)
+        if not math.isfinite(y):
+            pen = None
+            continue
+        place = (round(axes.x(x), 1), round(axes.y(y), 1))
+        if pen is None:
+            commands.append(f"M{pixel(place[0])} {pixel(place[1])}")
+        else:  # by how much it moves, which is shorter than where to
+            across, down = pixel(place[0] - pen[0]), pixel(place[1] - pen[1])
+            commands.append(f"l{across}{'' if down.startswith('-') else ' '}{down}")
+        pen = place
     return "".join(commands)
 
 
@@ -88,5 +95,12 @@ def area(edges: Sequence[tuple[float, float, float]], axes: Axes) -> str:
 
 
 def pixel(value: float) -> str:
-    """Tenths of a pixel are enough: "12", "12.3"."""
-    return f"{value:.1f}".removesuffix(".0")
+    """Tenths of a pixel are enough.
+
+    >>> pixel(12.0), pixel(12.34), pixel(-0.26), pixel(-0.01)
+    ('12', '12.3', '-.3', '0')
+    """
+    whole, tenths = f"{value:.1f}".split(".")
+    if tenths == "0":
+        return "0" if whole == "-0" else whole
+    return f"{whole.removesuffix('0') if whole in ('0', '-0') else whole}.{tenths}"

@@ -15,7 +15,7 @@ TITLES = 52  # pixels above them, for title, legend and marks
 LABELS = 36  # pixels below them
 DOTS = 30  # points of a line, at most, that get a dot each
 NOISY = 60  # points of a line by the step from which on its mean is drawn, too
-MARKS = 12  # findings that are marked, at most
+MARKS = 10  # findings that are marked, at most
 SMALL = 'font-size="11"'
 
 

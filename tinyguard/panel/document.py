@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyguard.finding import Finding
 from tinyguard.panel import summary, words
-from tinyguard.panel.state import Model, Optimizer, TrainingState
+from tinyguard.panel.state import Loader, Model, Optimizer, TrainingState
 from tinyguard.panel.summary import TrainedModel
 from tinyguard.record import Record
 from tinyguard.report.text import escaped, plural
@@ -91,7 +91,9 @@ def state_of(model: TrainedModel) -> TrainingState:
     return TrainingState(
         models=(Model(name=model.name, kind=model.kind, parameters=model.parameters),),
         optimizers=(Optimizer(name="optimizer", kind=model.optimizer, rates=model.rates),) if model.optimizer else (),
+        loaders=(Loader(name=model.split, split=model.split, samples=model.samples),),
         device=model.device,
+        steps=model.steps,
         epoch=model.epochs,
         epochs=model.epochs or None,
         elapsed_s=model.seconds or 0.0,
@@ -105,7 +107,7 @@ def state_of(model: TrainedModel) -> TrainingState:
 
 def _joined(row: tuple[str, str, str]) -> str:
     head, value, told = row
-    return f"{head} {value}" + (f", {told}" if told else "")
+    return f"{head}: {value}" + (f", {told}" if told else "")
 
 
 def _batches(model: TrainedModel) -> str:

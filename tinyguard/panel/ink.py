@@ -84,13 +84,12 @@ def dots(role: str, places: list[tuple[float, float]]) -> str:
 
 
 def mark(severity: Severity, x: float, y: float) -> str:
-    """The shape of a severity: a cross in a square, a triangle, a disc."""
+    """The shape of a severity, as in words.SHAPES: a cross, a triangle, a disc."""
     role = severity.label
     where = f'class="{role}-fill" transform="translate({pixel(x)} {pixel(y)})" fill="{color(role)}"'
     match severity:
         case Severity.ERROR:
-            cross = stroke("ground", "M-2.5-2.5l5 5m0-5l-5 5", thick=1.6)
-            return f'<g {where}><rect x="-5.5" y="-5.5" width="11" height="11" rx="2"/>{cross}</g>'
+            return f'<path {where} d="M0-2.5 3.5-6 6-3.5 2.5 0 6 3.5 3.5 6 0 2.5-3.5 6-6 3.5-2.5 0-6-3.5-3.5-6z"/>'
         case Severity.WARNING:
             return f'<path {where} d="M0-6L6.5 5h-13z"/>'
     return f'<circle {where} r="5"/>'

@@ -81,5 +81,6 @@ def _rows(rows: Iterable[tuple[str, Sequence[str]]]) -> str:
 
 
 def _table(rows: list[list[str]]) -> str:
-    head, *others = [f"| {' | '.join(map(safe, row))} |" for row in rows]
+    cells = [[safe(cell.replace("`", "'")) for cell in row] for row in rows]  # in code a bar would end the cell
+    head, *others = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([head, f"|{'---|' * len(rows[0])}", *others])

@@ -66,7 +66,7 @@ def figures(state: TrainingState) -> list[tuple[str, list[str]]]:
     """What is trained with what, and what came out, in words."""
     return [
         ("training", [words.progress(state), *([words.one_line(state.status)] if state.status else [])]),
-        ("time", words.pace(state)),
+        ("time", ["; ".join(words.pace(state))]),
         ("models", words.models(state)),
         ("optimizers", words.optimizers(state)),
         ("loaders", words.loaders(state)),

@@ -54,6 +54,7 @@ def _model(model: TrainedModel) -> dict[str, Any]:
         "optimizer": model.optimizer,
         "rates": [finite(rate) for rate in model.rates],
         "epochs": model.epochs,
+        "steps": model.steps,
         "batch_size": model.batch_size,
         "samples": model.samples,
         "seconds": finite(model.seconds),

@@ -25,6 +25,7 @@ class TrainedModel(Record):
     optimizer: str = ""  # its kind, such as "Adam"
     rates: tuple[float, ...] = ()  # the learning rate of each parameter group when the training was over
     epochs: int = 0  # that were trained
+    steps: int | None = None  # in each epoch
     batch_size: int | None = None
     samples: int | None = None  # of an evaluation
     seconds: float | None = None

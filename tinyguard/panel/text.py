@@ -11,6 +11,7 @@ from tinyguard.panel.state import TrainingState
 COLUMNS = 80
 BAR = 24  # columns of the progress bar
 SHOWN = 5  # findings
+LINES = 5  # about, of a message or a remedy
 
 
 def text(state: TrainingState, *, columns: int = COLUMNS) -> str:
@@ -38,11 +39,11 @@ def text(state: TrainingState, *, columns: int = COLUMNS) -> str:
 
 
 def _finding(finding: Finding, columns: int) -> list[str]:
-    """A finding in full, for it is what the panel is there for."""
+    """A finding on as many lines as it needs, for it is what the panel is there for."""
     head = f"{finding.severity.label}[{finding.code}] {words.spot(finding.place)}: {words.one_line(finding.message)}"
-    lines = textwrap.wrap(head, columns, subsequent_indent="  ")
+    lines = textwrap.wrap(words.fitted(head, LINES * columns), columns, subsequent_indent="  ")
     if finding.remedy:
-        remedy = f"remedy: {words.one_line(finding.remedy)}"
+        remedy = words.fitted(f"remedy: {words.one_line(finding.remedy)}", LINES * columns)
         lines += textwrap.wrap(remedy, columns, initial_indent="  ", subsequent_indent="  ")
     return [words.fitted(line, columns) for line in lines]
 

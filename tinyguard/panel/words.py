@@ -26,9 +26,13 @@ def fitted(text: str, columns: int) -> str:
     """
     if width(text) <= columns:
         return text
-    while text and width(text) > columns - 3:
-        text = text[:-1]
-    return f"{text}..."
+    kept, taken = "", 0
+    for letter in text:
+        taken += width(letter)
+        if taken > columns - 3:
+            break
+        kept += letter
+    return f"{kept}..."
 
 
 def duration(seconds: float) -> str:
@@ -36,7 +40,7 @@ def duration(seconds: float) -> str:
     >>> duration(7.4), duration(151), duration(9000), duration(200_000), duration(float("nan"))
     ('7 s', '2:31 min', '2:30 h', '2 d 7 h', 'unknown')
     """
-    if not math.isfinite(seconds) or seconds < 0:
+    if not 0 <= seconds < 1e9:
         return "unknown"
     whole = round(seconds)
     if whole < 60:
@@ -68,7 +72,7 @@ def percent(fraction: float) -> str:
     >>> percent(0.005), percent(0.4567), percent(1.0), percent(float("nan"))
     ('0.50 %', '45.7 %', '100 %', 'NaN')
     """
-    if not math.isfinite(fraction):
+    if not abs(fraction) < 1e6:  # NaN, infinite, or no accuracy at all
         return number(fraction)
     if fraction == 1:
         return "100 %"
