@@ -271,6 +271,21 @@ def test_steps_are_drawn_as_epochs_where_their_number_is_known() -> None:
     assert (unit, [x for x, _ in lines[0].points]) == ("step", [1, 1563, 3126])
 
 
+def test_lines_of_the_same_split_have_colours_of_their_own() -> None:
+    series = [
+        Series(name="loss", split=split, points=((1, 1.0),)) for split in ("train", "train", "odd", "test", "new")
+    ]
+    _, lines = in_one_unit(TrainingState(series=tuple(series)), "loss")
+    assert [one.role for one in lines] == ["train", "validation", "test", "other", "other"]
+
+
+def test_a_training_without_accuracy_has_its_loss_over_the_whole_width() -> None:
+    shown = words(picture(STATE.replace(series=STATE.series[:1])))
+    assert "loss" in shown
+    assert not {"accuracy", "no values yet"} & set(shown)
+    assert words(picture(TrainingState())).count("no values yet") == 2
+
+
 def test_the_picture_tells_the_figures_and_has_a_title_and_a_description() -> None:
     svg = picture(STATE)
     root = drawn(svg)
@@ -331,7 +346,9 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("role", ["ink", "pale", "train", "test", "validation", "band", "error", "warning", "note"])
+@pytest.mark.parametrize(
+    "role", ["ink", "pale", "train", "test", "validation", "other", "band", "error", "warning", "note"]
+)
 def test_words_and_lines_are_legible_on_either_ground(role: str) -> None:
     for color, ground in zip(COLORS[role], COLORS["ground"], strict=True):
         low, high = sorted((luminance(color), luminance(ground)))

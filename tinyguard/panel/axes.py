@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from tinyguard.panel.state import Point, thinned
+from tinyguard.panel.state import Point
 from tinyguard.record import Record
-
-DRAWN = 130  # points of a line: about one for two columns of pixels
 
 
 class Axes(Record):
@@ -63,26 +61,24 @@ def line(points: Sequence[Point], axes: Axes) -> str:
     """The `d` of an SVG path through the points, broken where a value is not finite."""
     commands = []
     pen: tuple[float, float] | None = None
-    for x, y in thinned(points, DRAWN):
+    for x, y in points:
         if not math.isfinite(y):
             pen = None
             continue
         place = (round(axes.x(x), 1), round(axes.y(y), 1))
-        if pen is None:
-            commands.append(f"M{pixel(place[0])} {pixel(place[1])}")
-        else:  # by how much it moves, which is shorter than where to
-            across, down = pixel(place[0] - pen[0]), pixel(place[1] - pen[1])
-            commands.append(f"l{across}{'' if down.startswith('-') else ' '}{down}")
+        # A line says by how much it moves, which is shorter than where to.
+        before = pen or (0.0, 0.0)
+        across, down = f"{place[0] - before[0]:.4g}", f"{place[1] - before[1]:.4g}"
+        commands.append(f"{'l' if pen else 'M'}{across}{'' if down[0] == '-' else ' '}{down}")
         pen = place
     return "".join(commands)
 
 
 def smoothed(points: Sequence[Point], *, beside: int = 6) -> list[Point]:
     """Each value as the mean of itself and its neighbours, so many on each side, as far as they are finite."""
-    shown = thinned(points, DRAWN)
     means = []
-    for index, (x, value) in enumerate(shown):
-        near = [y for _, y in shown[max(index - beside, 0) : index + beside + 1] if math.isfinite(y)]
+    for index, (x, value) in enumerate(points):
+        near = [y for _, y in points[max(index - beside, 0) : index + beside + 1] if math.isfinite(y)]
         means.append((x, sum(near) / len(near) if math.isfinite(value) else value))
     return means
 

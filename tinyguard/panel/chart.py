@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from tinyguard.bands import Band, expected
 from tinyguard.panel import ink, words
 from tinyguard.panel.axes import Axes, area, line, pixel, reach, smoothed, ticks
-from tinyguard.panel.state import Point, Series, TrainingState
+from tinyguard.panel.state import Point, Series, TrainingState, thinned
 
 GUTTER = 46  # pixels left of the axes, for their numbers
 TITLES = 52  # pixels above them, for title, legend and marks
 LABELS = 36  # pixels below them
+DRAWN = 130  # points of a line: about one for two columns of pixels
 DOTS = 30  # points of a line, at most, that get a dot each
 NOISY = 60  # points of a line by the step from which on its mean is drawn, too
 MARKS = 10  # findings that are marked, at most
@@ -22,9 +23,7 @@ SMALL = 'font-size="11"'
 class Drawn(Series):
     """A series whose points are in the chart's unit."""
 
-    @property
-    def role(self) -> str:
-        return self.split if self.split in ("train", "test") else "validation"
+    role: str = "train"  # its colour
 
 
 def chart(state: TrainingState, name: str, *, left: float, right: float, top: float, bottom: float) -> str:
@@ -52,17 +51,21 @@ def chart(state: TrainingState, name: str, *, left: float, right: float, top: fl
 def in_one_unit(state: TrainingState, name: str) -> tuple[str, list[Drawn]]:
     """The unit of a chart's x axis, and its series in it: epochs, unless only steps are known."""
     found = state.of(name)
-    if state.steps:
-        drawn = [_drawn(one, state.steps if one.unit == "step" else 1) for one in found]
-        return "epoch", [one for one in drawn if one.points]
-    unit = "step" if any(one.unit == "step" for one in found) else "epoch"
-    drawn = [_drawn(one, 1) for one in found if one.unit == unit]
-    return unit, [one for one in drawn if one.points]
+    unit = "step" if not state.steps and any(one.unit == "step" for one in found) else "epoch"
+    drawn: list[Drawn] = []
+    for one in found:
+        steps = state.steps if state.steps and one.unit == "step" else 1
+        points = tuple((x / steps, value) for x, value in thinned(one.points, DRAWN))
+        if points and (state.steps or one.unit == unit):
+            role = _role(one.split, {other.role for other in drawn})
+            drawn.append(Drawn(name=one.name, split=one.split, unit=one.unit, points=points, role=role))
+    return unit, drawn
 
 
-def _drawn(series: Series, steps: int) -> Drawn:
-    points = tuple((x / steps, value) for x, value in series.points if math.isfinite(x))
-    return Drawn(name=series.name, split=series.split, unit=series.unit, points=points)
+def _role(split: str, taken: set[str]) -> str:
+    """The colour of its split; where another line has it, or the split has none, the next that is free."""
+    order = [split, "validation", "test", "train", "other"]
+    return next((role for role in order if role in ink.LINES and role not in taken), "other")
 
 
 def _held_against(state: TrainingState) -> list[tuple[str, str]]:

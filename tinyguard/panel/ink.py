@@ -10,7 +10,7 @@ from tinyguard.panel.axes import pixel
 from tinyguard.report.text import width
 
 FONT = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,DejaVu Sans,sans-serif"
-LETTER = 7.0  # pixels of a column at most, in the smaller of our two sizes and the widest of these fonts
+LETTER = 6.7  # pixels of a column at most, in the smaller of our two sizes and the widest of these fonts
 
 # role -> light, dark. Words have a contrast of at least 4.5 to 1 with their ground, lines that mean something of 3.
 COLORS = {
@@ -22,12 +22,14 @@ COLORS = {
     "train": ("#0969da", "#58a6ff"),
     "test": ("#bc4c00", "#f0883e"),
     "validation": ("#8250df", "#bc8cff"),
+    "other": ("#bf3989", "#f778ba"),
     "band": ("#1a7f37", "#3fb950"),
     "error": ("#cf222e", "#ff7b72"),
     "warning": ("#9a6700", "#d9a520"),
     "note": ("#5a6470", "#99a3af"),
 }
-DASHES = {"validation": "5 3", "chance": "2 3"}
+LINES = ("train", "test", "validation", "other")
+DASHES = {"validation": "5 3", "other": "9 3", "chance": "2 3"}
 
 
 def color(role: str) -> str:

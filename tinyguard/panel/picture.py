@@ -25,8 +25,6 @@ def picture(state: TrainingState, *, dark: bool | None = None) -> str:
     `dark`: True and False paint that ground, whatever the reader's system asks for.
     """
     right = WIDTH - MARGIN
-    middle = (WIDTH + GAP) / 2
-    rows = {"top": CHARTS, "bottom": HEIGHT - 6}
     drawn = "".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}"'
@@ -36,12 +34,24 @@ def picture(state: TrainingState, *, dark: bool | None = None) -> str:
             ink.style() if dark is None else "",
             _ground(),
             *_header(state, right),
-            chart(state, "loss", left=MARGIN, right=middle - GAP, **rows),
-            chart(state, "accuracy", left=middle, right=right, **rows),
+            *_charts(state, right),
             "</svg>",
         )
     )
     return ink.in_dark(drawn) if dark else drawn
+
+
+def _charts(state: TrainingState, right: float) -> list[str]:
+    """Loss and accuracy side by side; the one that has values alone where the other has none."""
+    rows = {"top": CHARTS, "bottom": HEIGHT - 6}
+    middle = (WIDTH + GAP) / 2
+    shown = [name for name in ("loss", "accuracy") if state.of(name)]
+    if len(shown) == 1:
+        return [chart(state, shown[0], left=MARGIN, right=right, **rows)]
+    return [
+        chart(state, "loss", left=MARGIN, right=middle - GAP, **rows),
+        chart(state, "accuracy", left=middle, right=right, **rows),
+    ]
 
 
 def title(state: TrainingState) -> str:
@@ -67,7 +77,7 @@ def _ground() -> str:
 def _header(state: TrainingState, right: float) -> list[str]:
     """What is trained and how far it is; with what; how long it takes, and how many findings there are."""
     done = state.progress
-    tally = words.progress(state) + (f"  ·  {words.percent(done)}" if done is not None else "")
+    tally = (f"{words.percent(done)}  ·  " if done is not None else "") + words.progress(state)
     made_of = "  ·  ".join((*words.models(state)[:2], *words.optimizers(state)[:2]))
     parts = [
         ink.text(MARGIN, 28, words.heading(state), role="ink", columns=44, more='font-size="15" font-weight="600"'),

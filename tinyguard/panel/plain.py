@@ -20,10 +20,10 @@ from tinyguard.report.json import plain
 VERSION = 1
 
 
-def state_as_json(state: TrainingState) -> Any:
+def state_as_json(state: TrainingState) -> dict[str, Any]:
     """Only str that UTF-8 can hold, int, finite float, bool, None, lists and dicts with keys of str."""
     verdict = state.verdict()
-    return writable(
+    told = writable(
         {
             "version": VERSION,
             "tinyguard": __version__,
@@ -44,7 +44,6 @@ def state_as_json(state: TrainingState) -> Any:
             "elapsed_s": finite(state.elapsed_s),
             "steps_per_s": finite(state.steps_per_s),
             "remaining_s": finite(state.remaining_s),
-            "series": [series_as_json(series) for series in state.series],
             "chance": finite(state.chance),
             "band": None if state.band is None else band_as_json(state.band),
             "verdict": None if verdict is None else verdict.value,
@@ -54,11 +53,12 @@ def state_as_json(state: TrainingState) -> Any:
             "guard_share": finite(state.guard_share),
         }
     )
+    return {**told, "series": [series_as_json(series) for series in state.series]}
 
 
 def series_as_json(series: Series) -> dict[str, Any]:
     points = [[finite(x), finite(value)] for x, value in thinned(series.points)]
-    return {"name": series.name, "split": series.split, "unit": series.unit, "points": points}
+    return {"name": writable(series.name), "split": writable(series.split), "unit": series.unit, "points": points}
 
 
 def band_as_json(band: Band) -> dict[str, Any]:
