@@ -38,6 +38,7 @@ def trained(accuracies: list[float], **fields: Any) -> TrainedModel:
     """A residual network after as many epochs as there are test accuracies."""
     epochs = range(1, len(accuracies) + 1)
     series = (
+        Series(name="accuracy", split="test", points=((1, 0.9),), unit="step"),
         Series(name="loss", split="train", points=tuple((epoch, 5.3 - epoch / 10) for epoch in epochs)),
         Series(name="accuracy", split="train", points=tuple((epoch, epoch / 100) for epoch in epochs)),
         Series(name="accuracy", split="test", points=tuple(zip(epochs, accuracies, strict=True))),
@@ -96,9 +97,9 @@ model: ResidualNet, 11,234,567 parameters, 22 epochs, batches of 64, Adam, 1:01 
 
 
 def test_a_summary_of_a_model_at_chance_says_below() -> None:
-    told = summary(trained([0.005, math.nan]))
-    assert "  epoch 1              0.50 %  expected 1.0 to 2.0 %: below\n" in told
-    assert "  best test accuracy   0.50 %  in epoch 1\n" in told
+    told = summary(trained([math.nan, 0.006, 0.005, 0.005, 0.005, math.nan]))
+    assert "  epoch 5              0.50 %  expected 7.3 to 11.1 %: below\n" in told
+    assert "  best test accuracy   0.60 %  in epoch 2\n" in told
     assert "  final test accuracy  NaN\n" in told
 
 

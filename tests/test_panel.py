@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import doctest
 import json
 import math
 import random
@@ -10,6 +11,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -17,10 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tinyguard import panel, report
+from tinyguard import bands, panel, report
 from tinyguard.bandfile import shipped
 from tinyguard.bands import Band, BandPoint, Verdict
 from tinyguard.finding import Finding, Place, Related, Severity
+from tinyguard.panel import axes, markdown, state, summary
+from tinyguard.panel import words as words_module
 from tinyguard.panel.axes import Axes, line, ticks
 from tinyguard.panel.bundle import MIME, mime_bundle
 from tinyguard.panel.chart import in_one_unit
@@ -222,6 +226,8 @@ def test_the_verdict_is_that_of_the_last_evaluation() -> None:
     assert STATE.replace(series=(healthy,)).verdict() is Verdict.WITHIN
     validation = healthy.replace(split="validation")
     assert STATE.replace(series=(validation,)).verdict() is None  # nobody knows over how many samples
+    held_out = Loader(name="held_out", split="validation", samples=5_000)
+    assert STATE.replace(series=(validation,), loaders=(held_out,)).verdict() is Verdict.WITHIN
 
 
 def test_a_long_series_keeps_its_ends_and_its_extremes() -> None:
@@ -250,6 +256,13 @@ def test_thinned_points_are_some_of_the_points_and_not_too_many(points: list[Poi
     kept = thinned(points, limit)
     assert len(kept) <= limit
     assert {repr(point) for point in kept} <= {repr(point) for point in points}
+
+
+@pytest.mark.parametrize(
+    "module", [axes, bands, markdown, state, summary, words_module], ids=lambda module: module.__name__
+)
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_ticks_are_round() -> None:

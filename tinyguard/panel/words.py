@@ -37,7 +37,7 @@ def fitted(text: str, columns: int) -> str:
 
 def duration(seconds: float) -> str:
     """
-    >>> duration(7.4), duration(151), duration(9000), duration(200_000), duration(float("nan"))
+    >>> duration(7.4), duration(151), duration(9000), duration(200_000), duration(float("inf"))
     ('7 s', '2:31 min', '2:30 h', '2 d 7 h', 'unknown')
     """
     if not 0 <= seconds < 1e9:
@@ -69,8 +69,8 @@ def number(value: float) -> str:
 def percent(fraction: float) -> str:
     """With as many digits as tell it from its neighbours.
 
-    >>> percent(0.005), percent(0.4567), percent(1.0), percent(float("nan"))
-    ('0.50 %', '45.7 %', '100 %', 'NaN')
+    >>> percent(0.005), percent(0.4567), percent(1.0), percent(float("inf"))
+    ('0.50 %', '45.7 %', '100 %', 'infinite')
     """
     if not abs(fraction) < 1e6:  # NaN, infinite, or no accuracy at all
         return number(fraction)
