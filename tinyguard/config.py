@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyguard.errors import ConfigurationError, did_you_mean
 from tinyguard.finding import Severity
 from tinyguard.record import Record
+
+if TYPE_CHECKING:
+    from tinyguard.bands import Band
 
 FORMATS = ("full", "concise", "json")
 LEVELS = {"error": Severity.ERROR, "warning": Severity.WARNING, "note": Severity.NOTE}
@@ -25,6 +28,7 @@ class Settings(Record):
     allow_skipped: bool = False
     notes: bool = False
     output_format: str = "full"
+    bands: tuple[Band, ...] = ()  # of `[tool.tinyguard.bands.NAME]`
     file: str = ""  # the pyproject.toml that says so; empty: none does
 
     @property
@@ -82,6 +86,22 @@ class Configuration:
         return known
 
 
+def bands_for(path: str) -> tuple[Band, ...]:
+    """The bands that users gave for the notebooks of this folder: of the nearest tinyguard.toml and pyproject.toml.
+
+    The former holds nothing else than `[bands.NAME]`, and goes first. Raises ConfigurationError.
+    """
+    from tinyguard import bandfile
+
+    settings = Configuration().settings(path)
+    folder = os.path.abspath(path)
+    while not os.path.isfile(os.path.join(folder, "tinyguard.toml")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return settings.bands
+    return (*bandfile.read(os.path.join(folder, "tinyguard.toml"), only=True), *settings.bands)
+
+
 def read(file: str) -> Settings | None:
     """The settings of a pyproject.toml; None when it does not exist or does not speak of tinyguard."""
     try:
@@ -114,7 +134,10 @@ def settings_of(table: Mapping[str, Any], *, file: str) -> Settings:
         fits, wanted, convert = KEYS[key]
         if not fits(value):
             raise ConfigurationError(f"{file}: [tool.tinyguard] {key} wants {wanted}, not {value!r}")
-        fields[key.replace("-", "_")] = convert(value)
+        try:
+            fields[key.replace("-", "_")] = convert(value)
+        except ValueError as error:  # its text names the key and what would be right
+            raise ConfigurationError(f"{file}: {error}") from None
     return Settings(**fields, file=file)
 
 
@@ -142,6 +165,16 @@ def _table(value: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {pattern: tuple(codes) for pattern, codes in value.items()}
 
 
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _bands(value: Mapping[str, Any]) -> tuple[Band, ...]:
+    from tinyguard.bandfile import bands_of  # few have any, and linting must not wait for it
+
+    return bands_of(value, header="tool.tinyguard.")
+
+
 # key -> (whether a value fits, what would be right, how it becomes the setting)
 KEYS: Mapping[str, tuple[Callable[[Any], bool], str, Callable[[Any], Any]]] = {
     "select": (_is_strings, 'a list of codes, such as ["TNY5", "TNY301"]', tuple),
@@ -151,5 +184,6 @@ KEYS: Mapping[str, tuple[Callable[[Any], bool], str, Callable[[Any], Any]]] = {
     "fail-on": (_is_level, '"error", "warning" or "note"', LEVELS.__getitem__),
     "allow-skipped": (_is_switch, "true or false", bool),
     "notes": (_is_switch, "true or false", bool),
+    "bands": (_is_table, "tables, [tool.tinyguard.bands.NAME]", _bands),
     "output-format": (_is_format, '"full", "concise" or "json"', str),
 }
