@@ -44,13 +44,14 @@ ALLOWED: dict[str, set[str]] = {
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress"},
     "guard": GROUND | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
-    "magic": GROUND | {"errors", "guard", "report", "rule"},
+    "watching": GROUND | {"errors", "guard", "report"},
+    "magic": GROUND | {"errors", "guard", "report", "rule", "watching"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
     "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run"},
     "__main__": {"cli"},
-    "": {"lint", "finding", "magic"},
+    "": {"lint", "finding", "magic", "watching"},
 }
 JUPYTER = {"nbformat", "nbclient", "jupyter_client", "jupyter_core", "ipykernel", "tqdm"}
 BARRED = {"torch", "torchvision", "numpy", "IPython", "jupyter", "pathlib", "dataclasses", "asyncio"} | JUPYTER

@@ -21,7 +21,8 @@ class Guard:
     """One watched program and what was found in it.
 
     `tell` gets every new finding once, at the step that proves it. `complain` gets one line when a part of the guard
-    fails; the program goes on. `stop`: a finding of this severity or above raises TrainingStoppedError in the program.
+    fails; the program goes on. `notebook`: the file, if it is one that is watched; `path`: what is watched is called so
+    otherwise. `stop`: a finding of this severity or above raises TrainingStoppedError in the program.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Guard:
         tell: Callable[[Finding], None],
         complain: Callable[[str], None],
         notebook: str | None = None,
+        path: str | None = None,
         namespace: Callable[[], Mapping[str, Any]] = dict,
         shell: Any = None,
         rules: Iterable[Rule] | None = None,
@@ -37,7 +39,7 @@ class Guard:
     ) -> None:
         self.stop = stop
         self.on = False
-        self.cells = Cells(notebook)
+        self.cells = Cells(notebook, path=path)
         self._tell = tell
         self._complain = complain
         self._rules = tuple(rule for rule in (rules or catalogue().values()) if not rule.needs_whole_program)
@@ -56,6 +58,8 @@ class Guard:
     def end(self) -> None:
         """Takes every hook away. What was found stays."""
         if self.on:
+            if self._session.alone:
+                self._ended()
             self.on = False
             self._session.detach()
 
@@ -66,7 +70,9 @@ class Guard:
 
     @property
     def notebook(self) -> Notebook:
-        """The cells that ran, as the reports want them."""
+        """The cells that ran, as the reports want them; a script is one without a number."""
+        if self._session.alone:
+            return Notebook(path=self.cells.path, cells=(_script(self.cells.path),), script=True)
         latest: dict[int, Execution] = {}
         for execution in self.cells.executions.values():
             latest[execution.number] = execution
@@ -96,6 +102,9 @@ class Guard:
         return True
 
     def _cell_ended(self, _execution: Execution, _result: Any) -> None:
+        self._ended()
+
+    def _ended(self) -> None:
         """What is to be said of the last steps, and of what never came."""
         stop, self.stop = self.stop, None  # nothing runs any more that could be stopped
         try:
@@ -108,3 +117,12 @@ class Guard:
 
     def _observer_failed(self, who: str, error: Exception) -> None:
         self._complain(f"tinyguard: the guard failed in {who} and is off: {type(error).__name__}: {error}")
+
+
+def _script(path: str) -> Cell:
+    try:
+        with open(path, encoding="utf-8") as file:
+            source = file.read()
+    except (OSError, ValueError):
+        source = ""
+    return Cell(number=None, source=source, tree=parse(source).tree)

@@ -14,6 +14,7 @@ from tinyguard.report.catalogue import explanation
 from tinyguard.report.full import Full
 from tinyguard.report.text import plural
 from tinyguard.rule import catalogue
+from tinyguard.watching import made_current
 
 HELP = """\
 %tinyguard on [--stop error|warning]   watch every training from now on; --stop ends one at its first such finding
@@ -78,6 +79,7 @@ class Magic:
             stop=stop,
         )
         self.guard.start()
+        made_current(self.guard)
         if not quiet:
             self._say("tinyguard watches: what goes wrong is told in the cell that does it")
 

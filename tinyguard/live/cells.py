@@ -26,8 +26,8 @@ class Cells:
     under nbclient it does not, and the source tells, the next one of that text after the last that ran.
     """
 
-    def __init__(self, notebook: str | None = None) -> None:
-        self.path = notebook or "notebook"
+    def __init__(self, notebook: str | None = None, *, path: str | None = None) -> None:
+        self.path = notebook or path or "notebook"
         self.executions: dict[str, Execution] = {}  # by the file name that the code was compiled under
         self.current: Execution | None = None
         self._notebook = notebook

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,19 @@ Where = tuple[Place, tuple[Place, ...]]
 
 SHARE = 0.005  # of the wall time, for everything that is measured
 ALLOWANCE_S = 0.25  # on top of it, for the first looks
+
+
+_RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _left_behind() -> None:
+    """In a process that was forked off, a worker of a loader, nothing is observed."""
+    for recorder in _RECORDERS:
+        recorder.on = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_left_behind)
 
 
 class Recorder:
@@ -38,15 +52,12 @@ class Recorder:
         self.spent_s = 0.0  # in observers
         self._started = perf_counter()
         self._thread = threading.get_ident()
-        os.register_at_fork(after_in_child=self._left_behind)  # in workers of a loader nothing is observed
+        _RECORDERS.add(self)
 
     @property
     def affordable(self) -> bool:
         """There is time for a measurement that costs something: the guard has kept within its share so far."""
         return self.spent_s <= ALLOWANCE_S + SHARE * (perf_counter() - self._started)
-
-    def _left_behind(self) -> None:
-        self.on = False
 
     def emit(self, event: type[Event], where: Where | None = None, /, **fields: Any) -> None:
         place, via = where if where is not None else self.places.now()

@@ -47,6 +47,11 @@ class Session:
         if self._kernel is not None:
             self._kernel.attach()
 
+    @property
+    def alone(self) -> bool:
+        """There are no cells."""
+        return self._kernel is None
+
     def detach(self) -> None:
         if self._kernel is not None:
             self._kernel.detach()
