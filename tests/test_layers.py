@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
+    "journal": GROUND | {"", "events", "errors"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
     "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run"},
