@@ -47,9 +47,11 @@ ALLOWED: dict[str, set[str]] = {
     "watching": GROUND | {"errors", "guard", "report"},
     "magic": GROUND | {"errors", "guard", "report", "rule", "watching"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
+    "journal": GROUND | {"", "events", "errors"},
+    "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
-    "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run"},
+    "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run", "replay"},
     "__main__": {"cli"},
     "": {"lint", "finding", "magic", "watching"},
 }
