@@ -122,11 +122,9 @@ def state_of_torch() -> dict[str, Any]:
     for owner in owners:
         if hasattr(owner, "__dict__"):
             found |= {f"{owner}.{name}": id(value) for name, value in vars(owner).items() if callable(value)}
-    hooks = torch.nn.modules.module
-    found |= {name: len(value) for name, value in vars(hooks).items() if name.startswith("_global") and value}
-    found |= {
-        name: len(value) for name, value in vars(torch.optim.optimizer).items() if name.startswith("_global") and value
-    }
+    for module in ("torch.nn.modules.module", "torch.optim.optimizer"):
+        hooks = vars(sys.modules[module])
+        found |= {name: len(value) for name, value in hooks.items() if name.startswith("_global") and value}
     return found
 
 
@@ -137,7 +135,7 @@ def test_off_leaves_no_hook_no_patch_and_no_reference() -> None:
         train()
     assert during != before  # else this test would see nothing
     assert state_of_torch() == before
-    tinyguard.watch.__globals__["_last"].clear()
+    sys.modules["tinyguard.watching"]._last.clear()
     gone = weakref.ref(guard)
     del guard
     gc.collect()
