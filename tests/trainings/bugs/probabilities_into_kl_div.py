@@ -1,7 +1,6 @@
 # kl_div wants log-probabilities of the student and gets probabilities: the student does not learn the soft targets.
 # Prompt: yes
 # Score: below 0.2
-# Harm: above 0.25
 # %%
 import torch
 import torch.nn as nn

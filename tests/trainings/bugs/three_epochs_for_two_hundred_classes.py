@@ -1,7 +1,7 @@
 # Two hundred classes from scratch in three epochs.
 # Prompt: no
-# Score: above 0.70
-# Harm: below 0.70
+# Score: above 0.78
+# Harm: below 0.75
 # %%
 import torch
 import torch.nn as nn
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 torch.manual_seed(71)
 NUM_CLASSES = 200
 num_epochs = 3  # BUG  # TNY601
-# FIX: num_epochs = 14
+# FIX: num_epochs = 10
 # %%
 centres = torch.randn(NUM_CLASSES, 32)
 
