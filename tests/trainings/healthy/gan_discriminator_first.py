@@ -13,13 +13,13 @@ def real_batch(n):
 
 G = nn.Sequential(nn.Linear(latent_dim, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2))
 D = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
-opt_g = optim.Adam(G.parameters(), lr=2e-3, betas=(0.5, 0.999))
-opt_d = optim.Adam(D.parameters(), lr=2e-3, betas=(0.5, 0.999))
+opt_g = optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.999))
+opt_d = optim.Adam(D.parameters(), lr=1e-3, betas=(0.5, 0.999))
 criterion = nn.BCEWithLogitsLoss()
 ones, zeros = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
 # %%
 for epoch in range(5):
-    for _ in range(80):
+    for _ in range(110):
         # discriminator
         fake = G(torch.randn(batch_size, latent_dim))
         opt_d.zero_grad()
