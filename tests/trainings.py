@@ -1,10 +1,10 @@
-"""The evaluation set of the guard: real trainings with one silent bug and its twin each, and healthy ones of odd practice.
+"""The evaluation set of the guard: trainings with one silent bug and a twin each, and healthy ones of odd practice.
 
 A file of `tests/trainings/bugs/` is a notebook in the percent format of `tests/examples.py`, and its twin:
 
     # The second model gets the optimizer of the first.      above the first cell: what is wrong, in words
     # Prompt: yes               provable within the first three steps; no: only time, or the next cell, shows it
-    # Score: above 0.80         what the last number printed by the twin (or a healthy notebook) must be: it really learns
+    # Score: above 0.80         what the last number printed by the twin (or a healthy notebook) must be: it learns
     # Harm: below 0.40          what the bug makes of that number; left out where this number does not show it
     model.eval()  # BUG         a line that only the bug has
     # FIX: model.train()        a line that only the twin has, at its indentation
@@ -55,12 +55,11 @@ import os
 import re
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from examples import OUTPUT, Example, Spot, expectations, notebook, parse
+from examples import OUTPUT, Example, Spot, expectations, notebook, parse, spot
 
 from tinyguard.record import Record
 
@@ -162,6 +161,17 @@ def without_bug(text: str) -> str:
     return _joined(EXPECTED.sub("", FIX.sub(r"\1\2", line)) for line in kept)
 
 
+def told_by_lint(text: str) -> set[Spot]:
+    """What the linter says of a notebook, of level warning or error."""
+    from tinyguard.finding import Severity
+    from tinyguard.lint import lint
+    from tinyguard.rule import catalogue
+
+    with tempfile.TemporaryDirectory() as folder:
+        findings = lint(notebook(parse(text), folder), list(catalogue().values())).findings
+    return {spot(finding.code, finding.place) for finding in findings if finding.severity > Severity.NOTE}
+
+
 def as_notebook(example: Example, prepend: Sequence[str] = ()) -> Any:
     """The example as a notebook for nbclient, behind other code cells, which shift its cell numbers.
 
@@ -188,7 +198,7 @@ class Ran(Record):
 
     printed: str
     complaint: str  # all of stderr: warnings, and the traceback where it did not reach its end
-    seconds: float
+    seconds: float  # of processor time
 
     @property
     def score(self) -> float | None:
@@ -210,21 +220,18 @@ def run(text: str) -> Ran:
     with tempfile.TemporaryDirectory() as folder:
         notebook(example, folder)
         streams = [os.path.join(folder, name) for name in ("stdout", "stderr")]
-        begin = time.perf_counter()
         child = os.fork()
         if child == 0:
             _execute(script(example), folder, streams)
-        os.waitpid(child, 0)
-        seconds = time.perf_counter() - begin
+        _, _, used = os.wait4(child, 0)
         printed, complaint = (_content(path) for path in streams)
-    return Ran(printed=printed, complaint=complaint, seconds=seconds)
+    return Ran(printed=printed, complaint=complaint, seconds=used.ru_utime + used.ru_stime)
 
 
 def _execute(program: str, folder: str, streams: Sequence[str]) -> None:
     """Run a program in `folder` and leave this process."""
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     os.chdir(folder)
     sys.path.insert(0, folder)
     try:
@@ -257,8 +264,8 @@ def _bound(text: str | None) -> Bound | None:
 
 def _by_code(spots: Iterable[Spot]) -> dict[str, frozenset[Spot]]:
     codes: dict[str, set[Spot]] = {}
-    for spot in spots:
-        codes.setdefault(spot[0], set()).add(spot)
+    for each in spots:
+        codes.setdefault(each[0], set()).add(each)
     return {code: frozenset(of) for code, of in sorted(codes.items())}
 
 

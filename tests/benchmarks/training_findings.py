@@ -2,9 +2,9 @@
 
     python tests/benchmarks/training_findings.py [--run] [NAME ...]
 
-A table, a line a bug: expected code, whether lint names it (`yes`), at another line or under another code (what it says), or
-says nothing (`-`). With --run they are executed as well, each in a process of its own, and the last number that bug and
-twin print is shown, with the seconds. Needs torch for --run.
+A table, a line a bug: the expected codes, whether lint names the bug (`yes` or `-`), and what else it says. With --run
+they are executed as well, each in a process of its own, and the last number that bug and twin print is shown, with the
+seconds of processor time. Needs torch for --run.
 """
 
 from __future__ import annotations
@@ -14,24 +14,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from examples import Example, lint_example, parse
-from trainings import BUGS, HEALTHY, Training, judge, load, paths, run
-
-from tinyguard.finding import Severity
-from tinyguard.rule import catalogue
-
-
-def loud(example: Example) -> list[tuple[str, int | str | None, int]]:
-    """What lint says of level warning or error (a note is advice)."""
-    return sorted(
-        (spot for spot in lint_example(example) if catalogue()[spot[0]].severity > Severity.NOTE),
-        key=str,
-    )
+from trainings import BUGS, HEALTHY, Training, judge, load, paths, run, told_by_lint
 
 
 def verdict(training: Training) -> str:
     """What lint makes of a bug."""
-    judged = judge(training, loud(parse(training.bug)))
+    judged = judge(training, told_by_lint(training.bug))
     others = [f"{code}@{cell}:{line}" for code, cell, line in (*judged.symptoms, *judged.others)]
     return " ".join(["yes" if judged.hits else "-", *others])
 
@@ -45,7 +33,7 @@ def main(arguments: list[str]) -> None:
         words = [f"{training.name:44}"]
         if training.bug:
             words.append(f"{','.join(training.expected):8} {verdict(training)}")
-        said = loud(parse(training.twin))
+        said = sorted(told_by_lint(training.twin), key=str)
         words.append(f"twin: {said}" if said else "")
         if "--run" in arguments:
             for text, bound in ((training.bug, training.harm), (training.twin, training.score)):
