@@ -154,6 +154,8 @@ def known_codes() -> set[str]:
 def test_every_bug_is_expected_by_known_codes_on_lines_of_code(name: str) -> None:
     training = WITH_BUG[name]
     assert training.expected
+    with open(os.path.join(BUGS, f"{name}.py"), encoding="utf-8") as file:
+        assert re.search(r"^# Prompt: (yes|no)$", file.read(), re.MULTILINE)
     assert set(training.expected) <= known_codes()
     lines = {part.where: part.lines for part in parse(training.bug).stretches if part.code}
     for spots in training.expected.values():
@@ -191,3 +193,17 @@ def test_every_notebook_runs_to_its_end_in_silence_and_the_right_ones_learn(name
             assert ran.complaint == ""
             assert ran.score is not None
             assert bound is None or bound.holds(ran.score), ran.printed
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_under_nbclient_with_the_module_beside_it(tmp_path: os.PathLike[str]) -> None:
+    from nbclient import NotebookClient
+
+    training = WITH_BUG["trained_on_the_test_loader"]
+    example = parse(training.twin)
+    notebook(example, os.fspath(tmp_path))
+    book = as_notebook(example, prepend=("before = 1",))
+    NotebookClient(book, timeout=120, resources={"metadata": {"path": os.fspath(tmp_path)}}).execute()
+    printed = "".join(output["text"] for output in book.cells[-1].outputs)
+    assert training.score is not None
+    assert training.score.holds(float(printed.split()[-1]))

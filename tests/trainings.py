@@ -56,8 +56,9 @@ import re
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from examples import OUTPUT, Example, Spot, expectations, notebook, parse, spot
 
@@ -232,6 +233,11 @@ def _execute(program: str, folder: str, streams: Sequence[str]) -> None:
     """Run a program in `folder` and leave this process."""
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    # What pytest has put in their place would swallow prints and warnings.
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    warnings.showwarning = _show
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore", DeprecationWarning)
     os.chdir(folder)
     sys.path.insert(0, folder)
     try:
@@ -241,6 +247,17 @@ def _execute(program: str, folder: str, streams: Sequence[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _content(path: str) -> str:

@@ -100,3 +100,9 @@ def test_the_training_loop_is_measured_and_the_full_profile_counted() -> None:
     assert "baseline: the loop's own share of CPU time" in told
     assert "deeper_wider: full profile" in told
     assert "6.35e9 multiply-adds an image" in told
+
+
+def test_the_linter_is_measured_on_the_trainings() -> None:
+    told = script("training_findings.py", "step_forgotten", "regression").splitlines()
+    assert told[0].split() == ["step_forgotten", "TNY504", "yes"]
+    assert told[1].split() == ["regression"]
