@@ -186,6 +186,7 @@ def test_the_linter_is_silent_about_what_is_right(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_BUG | WELL)
 def test_every_notebook_runs_to_its_end_in_silence_and_the_right_ones_learn(name: str) -> None:
+    pytest.importorskip("torch")
     training = (WITH_BUG | WELL)[name]
     for text, bound in ((training.bug, training.harm), (training.twin, training.score)):
         if text:
@@ -197,6 +198,7 @@ def test_every_notebook_runs_to_its_end_in_silence_and_the_right_ones_learn(name
 
 @pytest.mark.slow
 def test_a_notebook_runs_under_nbclient_with_the_module_beside_it(tmp_path: os.PathLike[str]) -> None:
+    pytest.importorskip("torch")
     from nbclient import NotebookClient
 
     training = WITH_BUG["trained_on_the_test_loader"]
