@@ -42,6 +42,7 @@ TEXT = """
 # Prompt: yes
 # Score: above 0.5
 # Harm: below 0.25
+# Also: TNY704
 # %%
 from helpers import loader
 for batch in loader:
@@ -67,7 +68,7 @@ def training(tmp_path: os.PathLike[str]) -> Training:
 
 
 def test_a_bug_keeps_its_lines_and_what_is_expected() -> None:
-    assert with_bug(TEXT).splitlines()[8:11] == [
+    assert with_bug(TEXT).splitlines()[9:12] == [
         "    model.eval()",
         "    train(batch)  # TNY301, TNY504",
         "    print(batch)  # TNY301",
@@ -75,7 +76,7 @@ def test_a_bug_keeps_its_lines_and_what_is_expected() -> None:
 
 
 def test_a_twin_has_the_remedy_and_expects_nothing() -> None:
-    assert without_bug(TEXT).splitlines()[8:12] == [
+    assert without_bug(TEXT).splitlines()[9:13] == [
         "    if model:",
         "        model.train()",
         "    train(batch)",
@@ -89,6 +90,7 @@ def test_a_training_says_what_is_expected_of_it(training: Training) -> None:
         "TNY504": {("TNY504", 1, 4)},
     }
     assert training.prompt
+    assert training.also == {"TNY704"}
     assert (training.score, training.harm) == (Bound(above=True, limit=0.5), Bound(above=False, limit=0.25))
 
 

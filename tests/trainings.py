@@ -6,12 +6,13 @@ A file of `tests/trainings/bugs/` is a notebook in the percent format of `tests/
     # Prompt: yes               provable within the first three steps; no: only time, or the next cell, shows it
     # Score: above 0.80         what the last number printed by the twin (or a healthy notebook) must be: it learns
     # Harm: below 0.40          what the bug makes of that number; left out where this number does not show it
+    # Also: TNY704              true of bug and twin alike: small data are learnt by heart, to show what a leak does
     model.eval()  # BUG         a line that only the bug has
     # FIX: model.train()        a line that only the twin has, at its indentation
     train(model)  # TNY301      where the finding must stand; one code on several lines: on any of them
 
 A file of `tests/trainings/healthy/` has neither mark; a guard finds nothing of level warning or error there, nor in a
-twin. All of them run to their end without a word on stderr: no exception, no warning.
+twin but what stands behind `Also`. All of them run to their end without a word on stderr: no exception, no warning.
 
 Where several codes are expected, each of them names the cause, and one is enough. `judge` compares: a finding counts
 for the expected code or for one of `SAME`, which say the same of what a run has shown. Next to it a symptom (TNY7xx)
@@ -77,7 +78,7 @@ SAME: dict[str, frozenset[str]] = {
 BUG = re.compile(r"\s*# BUG\b\s*")
 FIX = re.compile(r"(\s*)# FIX: ?(.*)")
 EXPECTED = re.compile(r"\s*#\s*TNY\d{3}[\s,TNY\d]*$")
-HEADER = re.compile(r"# (Prompt|Score|Harm): (.*)")
+HEADER = re.compile(r"# (Prompt|Score|Harm|Also): (.*)")
 BOUND = re.compile(r"(above|below) (-?[\d.]+)")
 
 
@@ -98,6 +99,7 @@ class Training(Record):
     bug: str = ""  # in percent format, with its expectations; empty: a healthy one
     twin: str  # what is right
     expected: dict[str, frozenset[Spot]] = {}  # of the bug: the codes that name it, each with its lines
+    also: frozenset[str] = frozenset()  # codes that may be told of the twin, too
     prompt: bool = False  # provable within the first three steps
     score: Bound | None = None  # of the last number that the twin prints
     harm: Bound | None = None  # of the last number that the bug prints
@@ -145,6 +147,7 @@ def load(path: str) -> Training:
         bug=bug if bug != without_bug(text) else "",
         twin=without_bug(text),
         expected=_by_code(expectations(parse(bug), "live")),
+        also=frozenset(fields.get("Also", "").split()),
         prompt=fields.get("Prompt") == "yes",
         score=_bound(fields.get("Score")),
         harm=_bound(fields.get("Harm")),

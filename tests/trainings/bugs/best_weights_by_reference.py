@@ -2,6 +2,7 @@
 # Prompt: no
 # Score: below 0.75
 # Harm: above 0.8
+# Also: TNY704
 # %%
 import copy
 

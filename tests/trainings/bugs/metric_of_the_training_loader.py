@@ -2,6 +2,7 @@
 # Prompt: no
 # Score: above 0.60
 # Harm: above 0.95
+# Also: TNY704
 # %%
 import torch
 from torch import nn

@@ -2,6 +2,7 @@
 # Prompt: no
 # Score: below 0.82
 # Harm: above 0.90
+# Also: TNY704
 # %%
 import torch
 import torch.nn as nn

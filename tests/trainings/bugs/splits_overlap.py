@@ -2,6 +2,7 @@
 # Prompt: no
 # Score: below 0.72
 # Harm: above 0.80
+# Also: TNY704
 # %%
 import torch
 from torch import nn

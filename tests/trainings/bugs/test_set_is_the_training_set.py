@@ -2,6 +2,7 @@
 # Prompt: yes
 # Score: below 0.75
 # Harm: above 0.80
+# Also: TNY704
 # %%
 import torch
 import torch.nn.functional as F
