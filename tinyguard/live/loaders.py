@@ -19,6 +19,7 @@ from tinyguard.live.modules import tensors_in
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
 from tinyguard.live.samples import samples_of
+from tinyguard.splits import PART
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
@@ -52,7 +53,7 @@ class Loaders:
         self._vision = False  # torchvision is observed
         self._building = 0  # depth of constructors of data sets
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
-        self._names: dict[int, tuple[str, str]] = {}  # loader -> split that its name tells, and the evidence
+        self._names: dict[int, tuple[str, str]] = {}  # number -> split that its name tells, and the evidence
         self._datasets: set[int] = set()  # that were told of
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_batch: list[Callable[[int, Any], None]] = []
@@ -133,14 +134,15 @@ class Loaders:
         """What is known of the loader's samples; a name tells the split when nothing else does."""
         number = self._recorder.numbers.of(loader)
         samples = samples_of(loader.dataset, self._recorder.numbers)
-        named = self._names.get(number)
-        if named is not None and (samples.split is None or samples.evidence == "part of the training data"):
-            samples = samples.replace(split=named[0], evidence=named[1])
+        for named in (self._names.get(self._recorder.numbers.of(loader.dataset)), self._names.get(number)):
+            if named is not None and (samples.split is None or samples.evidence == PART):
+                samples = samples.replace(split=named[0], evidence=named[1])
         self._samples[number] = samples
         return samples
 
-    def named(self, loader: Any, split: str, evidence: str) -> None:
-        self._names.setdefault(self._recorder.numbers.of(loader), (split, evidence))
+    def named(self, thing: Any, split: str, evidence: str) -> None:
+        """The name of a loader or data set tells the split."""
+        self._names.setdefault(self._recorder.numbers.of(thing), (split, evidence))
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
@@ -250,8 +252,14 @@ class Loaders:
             passed.models[use.event.model] = use.event
 
     def measured(self, loaders: tuple[int, ...]) -> None:
+        """A loss was computed on batches of these loaders."""
         for passed in self._of(loaders):
             passed.measured = True
+
+    def compared(self) -> None:
+        """Predictions were made or compared: of the batch that a model has just seen."""
+        for passed in self._passes.values():
+            passed.measured = passed.measured or bool(passed.models)
 
     def backward(self, loaders: tuple[int, ...]) -> None:
         for passed in self._of(loaders):

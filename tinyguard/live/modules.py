@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
 from tinyguard.events import ModelBuilt, ModelUse, ModeSet, Parameters
+from tinyguard.live.attention import Attention
 from tinyguard.live.graph import tag
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
@@ -24,11 +25,15 @@ RECURRENT = nn.RNNBase
 class Modules:
     """Observes modules. `batches` tells which loaders a tensor comes from."""
 
-    def __init__(self, recorder: Recorder, batches: Callable[[Any], tuple[int, ...]]) -> None:
+    def __init__(self, recorder: Recorder, attention: Attention, batches: Callable[[Any], tuple[int, ...]]) -> None:
         self._recorder = recorder
+        self._attention = attention
+        self._modes: dict[int, bool] = {}  # of each model, as train() and eval() left them
         self._batches = batches
         self._pending: list[tuple[Callable[[], nn.Module | None], Where, bool]] = []
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
+        self._born_here: set[int] = set()  # numbers of modules whose construction was seen
+        self._loaded: set[int] = set()  # ... into which weights were loaded
         self._setting = 0  # depth of train(), which calls itself for every child
         self.criterion: nn.Module | None = None  # the loss layer that is running
         self.criteria: dict[int, Where] = {}  # where loss layers were built, by number
@@ -41,6 +46,7 @@ class Modules:
         patches.replace(nn.Module, "__init__", self._init)
         patches.replace(nn.Module, "train", self._train)
         patches.replace(nn.Module, "zero_grad", self._zero_grad)
+        patches.replace(nn.Module, "load_state_dict", self._load)
         patches.undo_with(self.rest)
 
     # --- births -------------------------------------------------------------------------------------------------------
@@ -55,6 +61,7 @@ class Modules:
         return init
 
     def _born(self, module: nn.Module) -> None:
+        self._born_here.add(self._recorder.numbers.of(module))
         # A layer that a forward pass builds is gone when it is over; any other must not live longer for our sake.
         reference = (lambda: module) if self._running else weakref.ref(module)
         self._pending.append((reference, self._recorder.here(of=module), bool(self._running)))
@@ -85,9 +92,30 @@ class Modules:
                 model=number,
                 parameters=self.parameters(module),
                 kind=type(module).__name__,
+                pretrained=self.pretrained(module),
                 mode_matters=mode_matters(module),
                 in_forward=in_forward,
             )
+
+    def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        loaded = self._recorder.observer(self._weights_loaded)
+
+        def load_state_dict(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = original(module, *args, **kwargs)
+            loaded(module)
+            return result
+
+        return load_state_dict
+
+    def _weights_loaded(self, module: nn.Module) -> None:
+        self._loaded.update(map(self._recorder.numbers.of, _modules(module)))
+
+    def pretrained(self, module: nn.Module) -> bool | None:
+        """Weights were loaded into it or a part of it; False: none since it was built; None: nobody knows."""
+        numbers = self._recorder.numbers
+        if any(numbers.known(part) in self._loaded for part in _modules(module)):
+            return True
+        return False if numbers.known(module) in self._born_here else None
 
     def parameters(self, module: nn.Module) -> Parameters:
         return self._recorder.leaves(module.parameters())
@@ -110,10 +138,21 @@ class Modules:
         return train
 
     def _mode_set(self, module: nn.Module) -> None:
-        self.flush()
-        number = self._recorder.numbers
-        parts = tuple(number.of(part) for part in _modules(module) if part is not module)
-        self._recorder.emit(ModeSet, model=number.of(module), training=module.training, models=parts)
+        number, training = self._recorder.numbers.of(module), module.training
+        if self._attention.open:
+            self._tell_mode(module, self._recorder.here())
+        elif self._modes.get(number) != training:
+            where, reference = self._recorder.here(), weakref.ref(module)
+            self._attention.later(("mode", number), lambda: self._tell_mode(reference(), where, training=training))
+        self._modes[number] = training
+
+    def _tell_mode(self, module: nn.Module | None, where: Where, *, training: bool | None = None) -> None:
+        if module is not None:
+            self.flush()
+            number = self._recorder.numbers
+            parts = tuple(number.of(part) for part in _modules(module) if part is not module)
+            mode = module.training if training is None else training
+            self._recorder.emit(ModeSet, where, model=number.of(module), training=mode, models=parts)
 
     def _zero_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         cleared = self._recorder.observer(self._cleared)
@@ -179,6 +218,7 @@ class Modules:
             training=module.training,
             mode_matters=mode_matters(module),
             parameters=self.parameters(module),
+            pretrained=self.pretrained(module),
             outputs=width,
             grad=torch.is_grad_enabled(),
         )

@@ -154,6 +154,7 @@ class Optimizers:
         if not self._attention.open:
             self._loaders.backward(self._loaders.drawing)
             self._attention.lap()
+            self._attention.later("backward", self._repeat_backward)
             for tell in self.on_backward:
                 tell(tensors, self._loaders.drawing)
             return
@@ -192,6 +193,9 @@ class Optimizers:
         self._attention.lap()
         for tell in self.on_backward:
             tell(tensors, tuple(loaders_of_batch))
+
+    def _repeat_backward(self) -> None:
+        self._recorder.repeat(BackwardRan)
 
     def _cleared_by_hand(self, leaves: list[Tensor]) -> None:
         """Gradients that were there and are not any more, though nobody called zero_grad()."""

@@ -44,6 +44,7 @@ class Recorder:
         self, sink: Callable[[Event], None], places: Places, on_fault: Callable[[str, Exception], None]
     ) -> None:
         self.on = True
+        self.last: dict[type[Event], Event] = {}
         self.places = places
         self.numbers = Numbers()
         self._sink = sink
@@ -61,7 +62,13 @@ class Recorder:
 
     def emit(self, event: type[Event], where: Where | None = None, /, **fields: Any) -> None:
         place, via = where if where is not None else self.places.now()
-        self._sink(event(place=place, via=via, **fields))
+        self.last[event] = happened = event(place=place, via=via, **fields)
+        self._sink(happened)
+
+    def repeat(self, event: type[Event]) -> None:
+        """The last of this kind happened again, many times."""
+        if event in self.last:
+            self._sink(self.last[event].replace())
 
     def here(self, *, of: Any = None) -> Where:
         return self.places.now(of=of)

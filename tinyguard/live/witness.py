@@ -40,7 +40,7 @@ class Witness:
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
-        self.modules = Modules(self.recorder, self.loaders.behind)
+        self.modules = Modules(self.recorder, self.attention, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
         self.seeds = Seeds(self.recorder)
@@ -53,6 +53,7 @@ class Witness:
         self.modules.on_cleared.append(self.optimizers.cleared)
         self.loaders.on_dataset.append(self.names.look_for)
         self.losses.on_loss.append(self.loaders.measured)
+        self.losses.on_measure.append(self.loaders.compared)
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:
