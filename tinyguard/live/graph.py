@@ -74,10 +74,30 @@ def root_of(tensor: Tensor) -> Any:
     return tensor.view_as(tensor).grad_fn if tensor.requires_grad else None
 
 
+def first_leaf(root: Any, most: int = 12) -> Tensor | None:
+    """Some leaf that a loss reaches, always the same of the same graph: the first on the way that is near."""
+    queue = [root]
+    for _ in range(most):
+        if not queue:
+            return None
+        node = queue.pop()
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            return variable if isinstance(variable, Tensor) else None
+        queue += [following for following, _ in node.next_functions if following is not None]
+    return None
+
+
 def tag(tensor: Tensor, thing: Any) -> None:
     """Attaches something to the operation that made this tensor; a walk finds it."""
     if tensor.grad_fn is not None:
         tensor.grad_fn.metadata.setdefault(KEY, []).append(thing)
+
+
+def tag_first(tensor: Tensor, thing: Any) -> None:
+    """The same, before all others."""
+    if tensor.grad_fn is not None and thing is not None:
+        tensor.grad_fn.metadata.setdefault(KEY, []).insert(0, thing)
 
 
 def tags(node: Any) -> list[Any]:

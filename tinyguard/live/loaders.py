@@ -18,8 +18,7 @@ from tinyguard.live.attention import Attention
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
-from tinyguard.live.samples import samples_of
-from tinyguard.splits import PART
+from tinyguard.live.samples import samples_of, told_by_name
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
@@ -98,7 +97,7 @@ class Loaders:
         number = self._recorder.numbers.of(dataset)
         if number not in self._datasets:
             self._datasets.add(number)
-            samples = samples_of(dataset, self._recorder.numbers)
+            samples = samples_of(dataset, self._recorder.numbers, self._names)
             self._recorder.emit(DatasetBuilt, where, dataset=number, samples=samples)
 
     # --- loaders ------------------------------------------------------------------------------------------------------
@@ -133,10 +132,8 @@ class Loaders:
     def samples(self, loader: Any) -> Samples:
         """What is known of the loader's samples; a name tells the split when nothing else does."""
         number = self._recorder.numbers.of(loader)
-        samples = samples_of(loader.dataset, self._recorder.numbers)
-        for named in (self._names.get(self._recorder.numbers.of(loader.dataset)), self._names.get(number)):
-            if named is not None and (samples.split is None or samples.evidence == PART):
-                samples = samples.replace(split=named[0], evidence=named[1])
+        samples = samples_of(loader.dataset, self._recorder.numbers, self._names)
+        samples = told_by_name(samples, self._names.get(number))
         self._samples[number] = samples
         return samples
 

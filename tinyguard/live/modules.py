@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from tinyguard.events import ModelBuilt, ModelUse, ModeSet, Parameters
+from tinyguard.events import DimensionGuessed, ModelBuilt, ModelUse, ModeSet, Parameters
+from tinyguard.finding import Place
 from tinyguard.live.attention import Attention
-from tinyguard.live.graph import tag
+from tinyguard.live.graph import tag, tag_first
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
 
 DROPOUT = nn.modules.dropout._DropoutNd
 NORMALISATION = nn.modules.batchnorm._NormBase
 RECURRENT = nn.RNNBase
+ACTIVATIONS = (nn.Softmax, nn.Softmin, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid, nn.LogSigmoid)
 
 
 class Modules:
@@ -34,6 +36,7 @@ class Modules:
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
         self._born_here: set[int] = set()  # numbers of modules whose construction was seen
         self._loaded: set[int] = set()  # ... into which weights were loaded
+        self._activations: dict[int, Place] = {}  # where layers of activation were built
         self._setting = 0  # depth of train(), which calls itself for every child
         self.criterion: nn.Module | None = None  # the loss layer that is running
         self.criteria: dict[int, Where] = {}  # where loss layers were built, by number
@@ -41,6 +44,7 @@ class Modules:
         self.on_cleared: list[Callable[[Parameters, str], None]] = []
         self.on_use: list[Callable[[Use], None]] = []
         self._handles: list[Any] = []
+        self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
 
     def attach(self, patches: Patches) -> None:
         patches.replace(nn.Module, "__init__", self._init)
@@ -62,6 +66,8 @@ class Modules:
 
     def _born(self, module: nn.Module) -> None:
         self._born_here.add(self._recorder.numbers.of(module))
+        if isinstance(module, ACTIVATIONS):
+            self._activations[self._recorder.numbers.of(module)] = self._recorder.here(of=module)[0]
         # A layer that a forward pass builds is gone when it is over; any other must not live longer for our sake.
         reference = (lambda: module) if self._running else weakref.ref(module)
         self._pending.append((reference, self._recorder.here(of=module), bool(self._running)))
@@ -76,6 +82,8 @@ class Modules:
         lines = {where[0] for _, where, _ in born}
         for module, where, in_forward in born:
             in_constructor = not lines.isdisjoint(where[1])
+            if isinstance(module, ACTIVATIONS) and getattr(module, "dim", 1) is None:
+                self._recorder.emit(DimensionGuessed, where, function=type(module).__name__)
             if next(module.parameters(), None) is None and not is_criterion(module):
                 continue
             if id(module) in parts and in_constructor:
@@ -200,16 +208,25 @@ class Modules:
             pass
         if self.criterion is module:
             self.criterion = None
+        if isinstance(module, ACTIVATIONS) and isinstance(output, Tensor):
+            tag_first(output, self._activations.get(self._recorder.numbers.of(module)))
         if self._running or is_criterion(module):
             return
         self.flush()
         use = Use(self.use(module, output), self._batches(inputs))
         self.uses.append(use)
+        if use.event.grad:
+            self._last = [*self._last[-3:], weakref.ref(module)]
         del self.uses[:-MOST_USES]
         for tensor in tensors_in(output):
             tag(tensor, use)
         for act in self.on_use:
             act(use)
+
+    @property
+    def last_modes(self) -> tuple[bool, ...]:
+        """The modes of the models that were seen in training last."""
+        return tuple(module.training for reference in self._last if (module := reference()) is not None)
 
     def use(self, module: nn.Module, output: Any) -> ModelUse:
         width = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else None
