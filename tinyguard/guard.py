@@ -69,6 +69,11 @@ class Guard:
         return with_causes(list(self._found.values()))
 
     @property
+    def spent_s(self) -> float:
+        """Seconds that the guard has taken of the program's time, as its own clock says."""
+        return self._session.spent_s
+
+    @property
     def notebook(self) -> Notebook:
         """The cells that ran, as the reports want them; a script is one without a number."""
         if self._session.alone:

@@ -47,7 +47,9 @@ class Attention:
 
     def later(self, key: Hashable, tell: Callable[[], None]) -> None:
         """Something happened while the window was closed: the last of its kind is told when it opens again."""
-        self._gap.pop(key, None)
+        if key != self._latest:
+            self._latest = key
+            self._gap.pop(key, None)
         self._gap[key] = tell
 
     def fresh(self, key: Hashable) -> bool:

@@ -74,17 +74,16 @@ def root_of(tensor: Tensor) -> Any:
     return tensor.view_as(tensor).grad_fn if tensor.requires_grad else None
 
 
-def first_leaf(root: Any, most: int = 12) -> Tensor | None:
-    """Some leaf that a loss reaches, always the same of the same graph: the first on the way that is near."""
-    queue = [root]
+def a_leaf(node: Any, most: int = 24) -> Tensor | None:
+    """Some leaf that a loss reaches, the same of equal graphs: always the last of what an operation was given."""
     for _ in range(most):
-        if not queue:
-            return None
-        node = queue.pop()
         variable = getattr(node, "variable", None)
         if variable is not None:
             return variable if isinstance(variable, Tensor) else None
-        queue += [following for following, _ in node.next_functions if following is not None]
+        following = [node for node, _ in node.next_functions if node is not None]
+        if not following:
+            return None
+        node = following[-1]
     return None
 
 

@@ -46,6 +46,7 @@ class Loaders:
         self._recorder = recorder
         self._attention = attention
         self._passes: dict[int, Pass] = {}  # by id of the iterator
+        self.drawing: tuple[int, ...] = ()  # the loaders that are being drawn from
         self._gone: dict[int, weakref.ref[Any]] = {}
         self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
         self._samples: dict[int, Samples] = {}
@@ -166,6 +167,7 @@ class Loaders:
         else:
             passed.told = False
         self._passes[key] = passed
+        self.drawing = tuple(passed.loader for passed in self._passes.values())
         dropped = self._recorder.observer(self._over)
         self._gone[key] = weakref.ref(iterator, lambda _: dropped(key))
 
@@ -192,7 +194,7 @@ class Loaders:
             passed.where = self._recorder.here()
             passed.loop = self._recorder.places.in_loop()
             self._recorder.emit(BatchDrawn, passed.where, loader=passed.loader, samples=passed.samples)
-        self._addresses[passed.loader] = addresses(batch)
+            self._addresses[passed.loader] = addresses(batch)
         for act in self.on_batch:
             act(passed.loader, batch)
         self._attention.lap()
@@ -200,6 +202,7 @@ class Loaders:
     def _over(self, key: int) -> None:
         passed = self._passes.pop(key, None)
         self._gone.pop(key, None)
+        self.drawing = tuple(passed.loader for passed in self._passes.values())
         if passed is None or passed.where is None:
             return
         for act in self.on_pass:
@@ -232,7 +235,7 @@ class Loaders:
         }
         if not found:
             found = {passed.loader for passed in self._passes.values()}
-        return tuple(sorted(found)) if len(found) == 1 else ()
+        return tuple(found) if len(found) == 1 else ()
 
     def target_samples(self, target: Any) -> Samples | None:
         """The samples that labels come from."""
@@ -262,6 +265,11 @@ class Loaders:
         for passed in self._of(loaders):
             passed.backward = True
 
+    def trained(self) -> None:
+        """A backward pass ran, and nobody looked at what it was of."""
+        for passed in self._passes.values():
+            passed.backward = True
+
     def stepped(self, optimizer: int) -> None:
         for passed in self._passes.values():
             if passed.backward and optimizer not in passed.stepped:
@@ -269,11 +277,6 @@ class Loaders:
 
     def known_samples(self, loader: int) -> Samples | None:
         return self._samples.get(loader)
-
-    @property
-    def drawing(self) -> tuple[int, ...]:
-        """The loaders that are being drawn from."""
-        return tuple(passed.loader for passed in self._passes.values())
 
     def _of(self, loaders: tuple[int, ...]) -> list[Pass]:
         return [passed for passed in self._passes.values() if passed.loader in loaders]

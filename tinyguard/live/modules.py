@@ -216,7 +216,8 @@ class Modules:
         use = Use(self.use(module, output), self._batches(inputs))
         self.uses.append(use)
         if use.event.grad:
-            self._last = [*self._last[-3:], weakref.ref(module)]
+            others = [reference for reference in self._last[-3:] if reference() not in (None, module)]
+            self._last = [*others, weakref.ref(module)]
         del self.uses[:-MOST_USES]
         for tensor in tensors_in(output):
             tag(tensor, use)

@@ -21,7 +21,7 @@ from tinyguard.events import (
     SchedulerStepped,
 )
 from tinyguard.live.attention import Attention
-from tinyguard.live.graph import Graph, first_leaf, root_of
+from tinyguard.live.graph import Graph, a_leaf, root_of
 from tinyguard.live.kept import Kept
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Loss
@@ -155,7 +155,7 @@ class Optimizers:
 
     def _begun(self, tensors: Any, inputs: Any) -> None:
         if not self._attention.open and not self._attention.fresh(self._signature(tensors)):
-            self._loaders.backward(self._loaders.drawing)
+            self._loaders.trained()
             self._attention.lap()
             self._attention.later("backward", self._repeat_backward)
             for tell in self.on_backward:
@@ -200,7 +200,7 @@ class Optimizers:
 
     def _signature(self, tensors: Any) -> Hashable:
         """Says when something else is trained, on something else, or in another mode."""
-        leaf = first_leaf(tensors.grad_fn) if isinstance(tensors, Tensor) and tensors.grad_fn is not None else None
+        leaf = a_leaf(tensors.grad_fn) if isinstance(tensors, Tensor) and tensors.grad_fn is not None else None
         number = self._recorder.numbers.of(leaf) if leaf is not None else None
         return number, self._loaders.drawing, self._modules.last_modes
 

@@ -52,6 +52,10 @@ class Session:
         """There are no cells."""
         return self._kernel is None
 
+    @property
+    def spent_s(self) -> float:
+        return self.witness.recorder.spent_s if self.witness is not None else 0.0
+
     def detach(self) -> None:
         if self._kernel is not None:
             self._kernel.detach()
