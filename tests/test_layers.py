@@ -42,7 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     "suppress": GROUND | {"notebook", "rule", "selection"},
     "judge": GROUND | {"events", "story", "rule"},
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress"},
-    "guard": GROUND | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress"},
+    "memory": GROUND | {"events", "journal", "notebook", "program"},
+    "guard": GROUND | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress", "memory"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "watching": GROUND | {"errors", "guard", "report"},
     "magic": GROUND | {"errors", "guard", "report", "rule", "watching"},
@@ -51,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},
     "arguments": {"record", "errors"},
     "run": {"record", "errors", "notebook", "report"},
-    "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run", "replay"},
+    "cli": {"", "arguments", "errors", "config", "check", "report", "rule", "run", "replay", "watching"},
     "__main__": {"cli"},
     "": {"lint", "finding", "magic", "watching"},
 }

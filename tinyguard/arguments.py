@@ -29,6 +29,7 @@ class Command(Record):
     options: Mapping[str, Option] = {}
     arguments: str = ""  # as in the help: "PATH..."
     ending: str = ""  # of its help
+    takes_all: bool = False  # what comes behind the first word is not ours
 
 
 class Request(Record):
@@ -114,6 +115,14 @@ COMMANDS: Mapping[str, Command] = {
         ending="JOURNAL is a file that the guard wrote in the folder .tinyguard of a project. [tool.tinyguard] of the\n"
         "nearest pyproject.toml is heard, too; what is given here goes before it.\n\n" + TELLING_EXIT_CODES,
     ),
+    "watch": Command(
+        summary="run a training script as it is, and say at the first wrong step what is wrong",
+        arguments="SCRIPT ARGUMENT...",
+        takes_all=True,
+        ending="What comes behind SCRIPT is for the script, and the exit code is the script's. Findings go to standard\n"
+        "error.\n"
+        "In a notebook: %load_ext tinyguard, then %tinyguard on.\n",
+    ),
     "rules": Command(
         summary="list all rules",
         options={
@@ -148,8 +157,8 @@ def _request(name: str, arguments: list[str]) -> Request:
     words: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word == "--":
-            words += rest
+        if word == "--" or (words and COMMANDS[name].takes_all):
+            words += rest if word == "--" else (word, *rest)
         elif not word.startswith("-") or word == "-":
             words.append(word)
         elif word in ("-h", "--help"):

@@ -49,6 +49,8 @@ def run(arguments: list[str]) -> int:
             return execute(request)
         case "replay":
             return replay(request)
+        case "watch":
+            return watch(request)
         case "rules":
             sys.stdout.write(rules(request))
         case "explain":
@@ -84,6 +86,14 @@ def replay(request: Request) -> int:
     check = Check(given)
     report = report_named(check.settings(request.words[0]).output_format, color=wants_color(color))
     return replay_journal(request.words[0], check, report=report, out=sys.stdout, err=sys.stderr)
+
+
+def watch(request: Request) -> int:
+    from tinyguard.watching import run_script
+
+    if not request.words:
+        raise UsageError("watch: wants a SCRIPT, and behind it what the script is to be given")
+    return run_script(list(request.words), out=sys.stderr)
 
 
 def settings_given(request: Request) -> tuple[dict[str, Any], str]:

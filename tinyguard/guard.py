@@ -11,6 +11,7 @@ from tinyguard.finding import Finding, Place, Severity
 from tinyguard.judge import Judge, with_causes
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.session import Session
+from tinyguard.memory import Memory
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.syntax import parse
 from tinyguard.rule import Rule, catalogue
@@ -21,8 +22,9 @@ class Guard:
     """One watched program and what was found in it.
 
     `tell` gets every new finding once, at the step that proves it. `complain` gets one line when a part of the guard
-    fails; the program goes on. `notebook`: the file, if it is one that is watched; `path`: what is watched is called so
-    otherwise. `stop`: a finding of this severity or above raises TrainingStoppedError in the program.
+    fails; the program goes on. `notebook`: the file, if it is one that is watched; `path`: what it is called, or
+    the script. `journal`: what happens is kept in the project's `.tinyguard/`. `stop`: a finding of this severity or
+    above raises TrainingStoppedError in the program.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Guard:
         namespace: Callable[[], Mapping[str, Any]] = dict,
         shell: Any = None,
         rules: Iterable[Rule] | None = None,
+        journal: bool = False,
         stop: Severity | None = None,
     ) -> None:
         self.stop = stop
@@ -45,13 +48,18 @@ class Guard:
         self._rules = tuple(rule for rule in (rules or catalogue().values()) if not rule.needs_whole_program)
         self._judge = Judge(self._rules, self._rule_failed)
         self._found: dict[tuple[object, ...], Finding] = {}
-        self._stepped = False
+        self._namespace = namespace
+        self._keeps_journal = journal
+        self._memory: Memory | None = None
         self._session = Session(
             self.see, cells=self.cells, namespace=namespace, on_fault=self._observer_failed, shell=shell
         )
+        self._session.on_begin.append(self._cell_begins)
         self._session.on_end.append(self._cell_ended)
 
     def start(self) -> None:
+        if self._keeps_journal:
+            self._memory = Memory(self.cells.notebook, lambda text: self._complain(f"tinyguard: {text}"))
         self._session.attach()
         self.on = True
 
@@ -62,11 +70,18 @@ class Guard:
                 self._ended()
             self.on = False
             self._session.detach()
+            if self._memory is not None:
+                self._memory.close()
 
     @property
     def findings(self) -> list[Finding]:
         """What was found so far, the causes of a symptom named with it."""
         return with_causes(list(self._found.values()))
+
+    @property
+    def journal(self) -> str:
+        """The file that keeps what happens; empty when there is none."""
+        return self._memory.path if self._memory is not None else ""
 
     @property
     def spent_s(self) -> float:
@@ -89,8 +104,12 @@ class Guard:
 
     def see(self, event: Event) -> None:
         """Judges an event; called by the witness while the program runs."""
+        if self._memory is not None:
+            self._memory.keep(event)
         new = [finding for finding in self._judge.see(event) if self._is_new(finding)]
         for finding in new:
+            if self._memory is not None:
+                self._memory.keep(finding)
             self._tell(finding)
         worst = max((finding.severity for finding in new), default=None)
         if self.stop is not None and worst is not None and worst >= self.stop:
@@ -106,8 +125,18 @@ class Guard:
         self._found[finding.key()] = finding
         return True
 
+    def _cell_begins(self, execution: Execution) -> None:
+        if self._memory is not None:
+            place = Place(self.cells.path, execution.number)
+            held = self._namespace().keys()
+            lost = self._memory.cell(place, execution.source, execution.count, held=held)
+            if lost is not None:
+                self.see(lost)
+
     def _cell_ended(self, _execution: Execution, _result: Any) -> None:
         self._ended()
+        if self._memory is not None:
+            self._memory.flush()
 
     def _ended(self) -> None:
         """What is to be said of the last steps, and of what never came."""

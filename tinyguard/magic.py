@@ -21,6 +21,7 @@ HELP = """\
 %tinyguard off                         watch no more; every hook is taken away
 %tinyguard status                      whether it watches, and what it found
 %tinyguard findings                    everything found so far
+%tinyguard journal                     where this session is kept: `tinyguard replay` reads it
 %tinyguard explain CODE                all about one rule, with examples
 %%tinyguard [--stop error|warning]     watch this cell only"""
 
@@ -38,6 +39,7 @@ class Magic:
             "off": self.off,
             "status": self.status,
             "findings": self.findings,
+            "journal": self.journal,
             "explain": self.explain,
             "help": self.help,
         }
@@ -70,12 +72,15 @@ class Magic:
         if self.guard is not None and self.guard.on:
             self.guard.stop = stop
             return
+        notebook = notebook_path(self._shell)
         self.guard = Guard(
             tell=self._tell,
             complain=self._say,
-            notebook=notebook_path(self._shell),
+            notebook=notebook,
+            path=os.path.relpath(notebook) if notebook else None,
             namespace=lambda: self._shell.user_ns,
             shell=self._shell,
+            journal=True,
             stop=stop,
         )
         self.guard.start()
@@ -101,6 +106,10 @@ class Magic:
             self._say("tinyguard found nothing so far")
         else:
             self._say(Full().notebook(self.guard.notebook, self.guard.findings).rstrip())
+
+    def journal(self, _words: list[str]) -> None:
+        path = self.guard.journal if self.guard is not None else ""
+        self._say(os.path.relpath(path) if path else "there is no journal: %tinyguard on")
 
     def explain(self, words: list[str]) -> None:
         if len(words) != 1:

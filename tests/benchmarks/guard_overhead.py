@@ -79,8 +79,11 @@ def nothing(_job: Job) -> Iterator[None]:
 
 @contextlib.contextmanager
 def guard(_job: Job) -> Iterator[None]:
-    with tinyguard.watch(out=io.StringIO()):
+    said = io.StringIO()
+    with tinyguard.watch(out=said):
         yield
+    if said.getvalue():
+        raise AssertionError(said.getvalue())  # it has found something, or failed: this is not its ordinary work
 
 
 @contextlib.contextmanager

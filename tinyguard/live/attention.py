@@ -25,6 +25,7 @@ class Attention:
         self._steps: dict[int, int] = {}
         self._laps = 0
         self._missed = False  # something happened while the window was closed
+        self._latest: Hashable = None  # the last key of `later`
         self._resumed: set[int] | None = None  # optimizers that have stepped since the gap; None: there is no gap
         self._gap: dict[
             Hashable, Callable[[], None]

@@ -32,6 +32,7 @@ class Session:
     ) -> None:
         self.cells = cells
         self.witness: Witness | None = None
+        self.on_begin: list[Callable[[Execution], None]] = []
         self.on_end: list[Callable[[Execution, Any], None]] = []
         self._sink = sink
         self._namespace = namespace
@@ -77,6 +78,8 @@ class Session:
 
     def _begin(self, execution: Execution) -> None:
         try:
+            for act in self.on_begin:
+                act(execution)
             if "torch" in sys.modules or _TRAINS.search(execution.source):
                 self._watch()
             if self.witness is not None:
