@@ -119,7 +119,7 @@ COMMANDS: Mapping[str, Command] = {
         summary="run a training script as it is, and say at the first wrong step what is wrong",
         arguments="SCRIPT ARGUMENT...",
         takes_all=True,
-        ending="What comes behind SCRIPT is for the script, and the exit code is the script's. Findings go to standard\n"
+        ending="What comes behind SCRIPT is for the script; the exit code is the script's. Findings go to standard\n"
         "error.\n"
         "In a notebook: %load_ext tinyguard, then %tinyguard on.\n",
     ),

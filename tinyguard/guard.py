@@ -14,6 +14,8 @@ from tinyguard.live.session import Session
 from tinyguard.memory import Memory
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.syntax import parse
+from tinyguard.panel.of_story import training_state
+from tinyguard.panel.state import TrainingState
 from tinyguard.rule import Rule, catalogue
 from tinyguard.suppress import suppress
 
@@ -38,6 +40,7 @@ class Guard:
         shell: Any = None,
         rules: Iterable[Rule] | None = None,
         journal: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
         stop: Severity | None = None,
     ) -> None:
         self.stop = stop
@@ -52,7 +55,12 @@ class Guard:
         self._keeps_journal = journal
         self._memory: Memory | None = None
         self._session = Session(
-            self.see, cells=self.cells, namespace=namespace, on_fault=self._observer_failed, shell=shell
+            self.see,
+            cells=self.cells,
+            namespace=namespace,
+            on_fault=self._observer_failed,
+            on_progress=on_progress,
+            shell=shell,
         )
         self._session.on_begin.append(self._cell_begins)
         self._session.on_end.append(self._cell_ended)
@@ -77,6 +85,17 @@ class Guard:
     def findings(self) -> list[Finding]:
         """What was found so far, the causes of a symptom named with it."""
         return with_causes(list(self._found.values()))
+
+    def state(self, *, finished: bool = False) -> TrainingState:
+        """The training of the cell that runs, as a panel shows it."""
+        return training_state(
+            self._session.progress(),
+            self._judge.story,
+            cell=self.cells.current.number if self.cells.current is not None else None,
+            count=self.cells.current.count if self.cells.current is not None else None,
+            findings=tuple(self.findings),
+            finished=finished,
+        )
 
     @property
     def journal(self) -> str:

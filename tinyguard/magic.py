@@ -10,6 +10,7 @@ from typing import Any
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
+from tinyguard.panel.bundle import mime_bundle
 from tinyguard.report.catalogue import explanation
 from tinyguard.report.full import Full
 from tinyguard.report.text import plural
@@ -34,6 +35,7 @@ class Magic:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.guard: Guard | None = None
+        self._panel: Any = None  # the handle of the display in the cell that runs
         self.commands: Mapping[str, Callable[[list[str]], None]] = {
             "on": self.on,
             "off": self.off,
@@ -81,8 +83,10 @@ class Magic:
             namespace=lambda: self._shell.user_ns,
             shell=self._shell,
             journal=True,
+            on_progress=self._progress,
             stop=stop,
         )
+        self._shell.events.register("post_run_cell", self._finish)
         self.guard.start()
         made_current(self.guard)
         if not quiet:
@@ -92,6 +96,7 @@ class Magic:
         if self.guard is None or not self.guard.on:
             return
         self.guard.end()
+        self._shell.events.unregister("post_run_cell", self._finish)
         if "--quiet" not in words:
             self._say(f"tinyguard is off; it found {self._count()}")
 
@@ -127,6 +132,25 @@ class Magic:
     def _tell(self, finding: Finding) -> None:
         assert self.guard is not None
         self._say(Full().notebook(self.guard.notebook, [finding]).rstrip())
+
+    def _progress(self) -> None:
+        """Draws the panel of the cell that trains, or draws it anew in its place."""
+        assert self.guard is not None
+        self._draw(mime_bundle(self.guard.state()))
+
+    def _finish(self, _result: Any) -> None:
+        """The cell is over: its panel stays as the last picture."""
+        if self._panel is not None and self.guard is not None:
+            self._draw(mime_bundle(self.guard.state(finished=True)))
+            self._panel = None
+
+    def _draw(self, bundle: dict[str, Any]) -> None:
+        from IPython.display import display
+
+        if self._panel is None:
+            self._panel = display(bundle, raw=True, display_id=True)
+        else:
+            self._panel.update(bundle, raw=True)
 
     def _say(self, text: str) -> None:
         print(text, flush=True)

@@ -22,8 +22,9 @@ class Execution(Record):
 class Cells:
     """Which cell compiled code comes from.
 
-    `notebook`: the file, as far as it is known; its cells give the numbers. `path`: what it is called in places. The front end names the cell by its id;
-    under nbclient it does not, and the source tells, the next one of that text after the last that ran.
+    `notebook`: the file, as far as it is known; its cells give the numbers. `path`: what it is called in places. The
+    front end names the cell by its id; under nbclient it does not, and the source tells, the next one of that text
+    after the last that ran.
     """
 
     def __init__(self, notebook: str | None = None, *, path: str | None = None) -> None:

@@ -50,6 +50,7 @@ class Loaders:
         self._gone: dict[int, weakref.ref[Any]] = {}
         self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
         self._samples: dict[int, Samples] = {}
+        self._batches: dict[int, int] = {}  # loader -> in one pass
         self._vision = False  # torchvision is observed
         self._building = 0  # depth of constructors of data sets
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
@@ -159,6 +160,10 @@ class Loaders:
         if key in self._passes:
             self._over(key)  # persistent workers: one iterator for all passes
         passed = Pass(number, self.samples(loader))
+        try:
+            self._batches[number] = len(loader)
+        except (TypeError, NotImplementedError):
+            self._batches.pop(number, None)  # a stream
         key_of_loop = (number, self._recorder.here()[0])
         told = self._told.get(key_of_loop, 0)
         if told < FULL_PASSES and len(self._told) < MOST_LOOPS:
@@ -203,11 +208,11 @@ class Loaders:
         passed = self._passes.pop(key, None)
         self._gone.pop(key, None)
         self.drawing = tuple(passed.loader for passed in self._passes.values())
-        if passed is None or passed.where is None:
+        if passed is None:
             return
         for act in self.on_pass:
             act(passed)
-        if passed.told and passed.loop:
+        if passed.told and passed.loop and passed.where is not None:
             self._recorder.emit(
                 PassEnded,
                 passed.where,
@@ -274,6 +279,10 @@ class Loaders:
         for passed in self._passes.values():
             if passed.backward and optimizer not in passed.stepped:
                 passed.stepped.append(optimizer)
+
+    def batches(self, loader: int) -> int | None:
+        """How many batches a pass over the loader has; None when it cannot tell."""
+        return self._batches.get(loader)
 
     def known_samples(self, loader: int) -> Samples | None:
         return self._samples.get(loader)

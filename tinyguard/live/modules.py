@@ -37,6 +37,7 @@ class Modules:
         self._born_here: set[int] = set()  # numbers of modules whose construction was seen
         self._loaded: set[int] = set()  # ... into which weights were loaded
         self._activations: dict[int, Place] = {}  # where layers of activation were built
+        self.sizes: dict[int, int] = {}  # of each model whose forward pass was seen: how many numbers it learns
         self._setting = 0  # depth of train(), which calls itself for every child
         self.criterion: nn.Module | None = None  # the loss layer that is running
         self.criteria: dict[int, Where] = {}  # where loss layers were built, by number
@@ -230,9 +231,11 @@ class Modules:
         return tuple(module.training for reference in self._last if (module := reference()) is not None)
 
     def use(self, module: nn.Module, output: Any) -> ModelUse:
+        number = self._recorder.numbers.of(module)
+        self.sizes[number] = sum(parameter.numel() for parameter in module.parameters())
         width = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else None
         return ModelUse(
-            model=self._recorder.numbers.of(module),
+            model=number,
             training=module.training,
             mode_matters=mode_matters(module),
             parameters=self.parameters(module),

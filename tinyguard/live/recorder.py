@@ -60,6 +60,11 @@ class Recorder:
         """There is time for a measurement that costs something: the guard has kept within its share so far."""
         return self.spent_s <= ALLOWANCE_S + SHARE * (perf_counter() - self._started)
 
+    @property
+    def share(self) -> float:
+        """What the observers have taken of the time since they began, as a fraction of 1."""
+        return self.spent_s / max(perf_counter() - self._started, 1e-9)
+
     def emit(self, event: type[Event], where: Where | None = None, /, **fields: Any) -> None:
         place, via = where if where is not None else self.places.now()
         self.last[event] = happened = event(place=place, via=via, **fields)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tinyguard.events import Event
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.kernel import Kernel
+from tinyguard.progress import Progress
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -28,6 +29,7 @@ class Session:
         cells: Cells,
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
+        on_progress: Callable[[], None] = lambda: None,
         shell: Any = None,
     ) -> None:
         self.cells = cells
@@ -37,6 +39,7 @@ class Session:
         self._sink = sink
         self._namespace = namespace
         self._on_fault = on_fault
+        self._on_progress = on_progress
         self._kernel = Kernel(shell, cells) if shell is not None else None
         if self._kernel is not None:
             self._kernel.on_begin.append(self._begin)
@@ -53,6 +56,9 @@ class Session:
         """There are no cells."""
         return self._kernel is None
 
+    def progress(self) -> Progress:
+        return self.witness.counting.progress() if self.witness is not None else Progress()
+
     @property
     def spent_s(self) -> float:
         return self.witness.recorder.spent_s if self.witness is not None else 0.0
@@ -68,7 +74,13 @@ class Session:
         if self.witness is None:
             from tinyguard.live.witness import Witness
 
-            witness = Witness(self._sink, cells=self.cells, namespace=self._namespace, on_fault=self._on_fault)
+            witness = Witness(
+                self._sink,
+                cells=self.cells,
+                namespace=self._namespace,
+                on_fault=self._on_fault,
+                on_progress=self._on_progress,
+            )
             try:
                 witness.attach()
             except BaseException:

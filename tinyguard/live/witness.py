@@ -12,6 +12,7 @@ from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
 from tinyguard.live.measures import measures
+from tinyguard.live.measures.progress import Counting
 from tinyguard.live.modules import Modules
 from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
@@ -25,7 +26,7 @@ class Witness:
     """Everything that is observed, from `attach` to `detach`.
 
     `namespace` gives the names of the notebook; `sink` gets the events; `on_fault` is told once when an observer
-    fails, after which nothing is observed any more.
+    fails, after which nothing is observed any more. `on_progress` is called about once a second while something trains.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Witness:
         cells: Cells,
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.cells = cells
+        self.counting = Counting(on_progress)
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
@@ -59,7 +62,7 @@ class Witness:
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self._patches)
-        for measure in measures():
+        for measure in (self.counting, *measures()):
             measure.attach(self)
         self._look_at_names()
         self.attention.look()
@@ -75,6 +78,7 @@ class Witness:
         place = Place(self.cells.path, execution.number)
         self.recorder.emit(CellExecuted, (place, ()), count=execution.count, order=self._order)
         self.modules.begin()
+        self.counting.begin()
         self.loaders.begin()
         self.optimizers.begin()
         self.attention.forget()
