@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn, optim
 
-from whole_files import written_whole
+from whole_files import refusal, written_whole
 
 History = dict[str, list[float]]
 
@@ -34,8 +35,10 @@ def keep(path: str, model: nn.Module, optimizer: optim.Optimizer, history: Histo
         with written_whole(path) as file:
             torch.save(kept, file)
     except (OSError, RuntimeError) as error:  # torch tells a full disk by a RuntimeError
+        before = "the one of the epoch before is whole: " if os.path.exists(path) else ""
         raise CheckpointError(
-            f"the checkpoint {path} cannot be written: {error}; make room, or pass checkpoint=None and go without"
+            f"the checkpoint {path} cannot be written: {refusal(error)}; {before}make room or name a folder elsewhere "
+            "and start again, or pass checkpoint=None and go without"
         ) from error
 
 

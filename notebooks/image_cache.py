@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import DataError
-from whole_files import written_whole
+from whole_files import refusal, written_whole
 
 Images = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ def decoded(root: str, split: str, paths: Sequence[str]) -> Images:
             _build(path, paths)
         except OSError as error:
             raise DataError(
-                f"the decoded images cannot be kept in {folder}: {error.strerror or error}; they take "
+                f"the decoded images cannot be kept in {folder}: {refusal(error)}; they take "
                 f"{len(paths) * SIZE * SIZE * 3 / 1e6:,.0f} MB: make room, set {VARIABLE} to a folder elsewhere, or "
                 "pass cached=False"
             ) from error

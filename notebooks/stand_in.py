@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import FOLDER, DataError
+from whole_files import refusal
 
 SIZE = 64  # pixels, both ways
 GREY_EVERY = 50  # images of a class: some of the real ones are greyscale, and that is what breaks loaders
 JPEG_QUALITY = 90
+BYTES = 4096  # that an image takes on most disks
 VERSION = 1  # of the drawing: another one makes another data set
 
 
@@ -37,6 +39,10 @@ class StandIn(NamedTuple):
     @property
     def name(self) -> str:
         return f"synthetic-{self.train_per_class}x{self.val_per_class}-seed{self.seed}-v{VERSION}"
+
+    @property
+    def images(self) -> int:
+        return len(LOOKS) * (self.train_per_class + self.val_per_class + 1)  # one for the test split
 
 
 # --- what a class looks like ------------------------------------------------------------------------------------------
@@ -147,8 +153,8 @@ def make(data_dir: str, stand_in: StandIn = StandIn()) -> str:  # noqa: B008 (a 
             shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise DataError(
-            f"the stand-in data cannot be written to {os.path.abspath(data_dir)}: {error.strerror or error}; "
-            "pass a data_dir that can be written to and has room (4 kB an image)"
+            f"the stand-in data cannot be written to {os.path.abspath(data_dir)}: {refusal(error)}; they take "
+            f"{stand_in.images * BYTES / 1e6:,.0f} MB: make room, or pass a data_dir that can be written to"
         ) from error
     return root
 

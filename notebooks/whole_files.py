@@ -27,3 +27,13 @@ def written_whole(path: str) -> Iterator[IO[bytes]]:
     finally:
         if os.path.exists(unfinished):
             os.remove(unfinished)
+
+
+def refusal(error: BaseException) -> str:
+    """What the operating system said ("No space left on device"), though a library put it into other words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error)

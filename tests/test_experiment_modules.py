@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from obstacles import printed, unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MODELS = ("baseline", "residual", "deeper_wider", "se_attention")
@@ -233,18 +235,88 @@ def test_damaged_images_are_named(torch: Any, tmp_path: Path) -> None:
     assert not list((tmp_path / "decoded").iterdir())
 
 
-def test_a_cache_that_cannot_be_written_says_what_to_do(
-    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("inner", ["", "new/folder"])
+def test_a_folder_that_cannot_be_written_to_is_named_with_what_to_do(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
 ) -> None:
     from PIL import Image
 
     Image.new("RGB", (64, 64)).save(tmp_path / "a.JPEG")
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("TINY_IMAGENET_CACHE", str(tmp_path / "file" / "decoded"))
-    with pytest.raises(module("tiny_imagenet").DataError, match="set TINY_IMAGENET_CACHE to a folder elsewhere"):
-        module("image_cache").decoded(str(tmp_path), "train", [str(tmp_path / "a.JPEG")])
-    with pytest.raises(module("tiny_imagenet").DataError, match="pass a data_dir that can be written to"):
-        module("stand_in").make(str(tmp_path / "file"))
+    error = module("tiny_imagenet").DataError
+    with unwritable(tmp_path / "unwritable") as folder:
+        monkeypatch.setenv("TINY_IMAGENET_CACHE", str(folder / inner))
+        wanted = rf"cannot be kept in {folder / inner}.*: Permission denied; .* set TINY_IMAGENET_CACHE to a folder"
+        with pytest.raises(error, match=wanted):
+            module("image_cache").decoded(str(tmp_path), "train", [str(tmp_path / "a.JPEG")])
+        wanted = rf"cannot be written to {folder / inner}: Permission denied; .* pass a data_dir that can be written"
+        with pytest.raises(error, match=wanted):
+            module("stand_in").make(str(folder / inner))
+        wanted = rf"{folder / inner}/a\.pt cannot be written: Permission denied; make room or name a folder elsewhere"
+        with pytest.raises(module("checkpoints").CheckpointError, match=wanted):
+            trained(torch, 1, folder / inner / "a.pt")
+
+
+def test_a_disk_that_fills_while_images_are_decoded_leaves_no_half_file(data_dir: str, tmp_path: Path) -> None:
+    told = printed(
+        """
+import os, image_cache, tiny_imagenet
+root, os.environ["TINY_IMAGENET_CACHE"] = sys.argv[1:]
+paths = [path for path, _ in tiny_imagenet.images_of(root, "train")]
+disk_fills(room=100_000)
+try: image_cache.decoded(root, "train", paths)
+except tiny_imagenet.DataError as error: print(error)
+""",
+        Path(data_dir) / "tiny-imagenet-200",
+        tmp_path,
+    )
+    assert told == (
+        f"the decoded images cannot be kept in {tmp_path}: File too large; they take 5 MB: make room, set "
+        "TINY_IMAGENET_CACHE to a folder elsewhere, or pass cached=False\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_while_images_are_drawn_leaves_no_half_data_set(data_dir: str, tmp_path: Path) -> None:
+    told = printed(
+        """
+import stand_in
+disk_fills(room=5_000)  # the annotations come after most images, and are larger
+try: stand_in.make(sys.argv[1], stand_in.StandIn(1, 1))
+except stand_in.DataError as error: print(error)
+""",
+        tmp_path,
+    )
+    assert told == (
+        f"the stand-in data cannot be written to {tmp_path}: File too large; they take 2 MB: make room, or pass a "
+        "data_dir that can be written to\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_during_a_checkpoint_leaves_the_one_before(torch: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    trained(torch, 1, path)
+    before = path.read_bytes()
+    told = printed(
+        f"""
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import torch
+from pathlib import Path
+from test_experiment_modules import module, trained
+torch.set_num_threads(1)
+disk_fills(room={len(before) // 2})
+try: trained(torch, 2, Path(sys.argv[1]))
+except module("checkpoints").CheckpointError as error: print(error)
+""",
+        path,
+    )
+    assert told.splitlines()[1:] == [
+        f"the checkpoint {path} cannot be written: File too large; the one of the epoch before is whole: make room or "
+        "name a folder elsewhere and start again, or pass checkpoint=None and go without"
+    ]
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert trained(torch, 2, path)[1] == trained(torch, 2)[1]
 
 
 def test_stand_in_images_are_the_same_whatever_else_is_drawn(torch: Any, tmp_path: Path, data_dir: str) -> None:
@@ -266,6 +338,26 @@ def test_a_folder_without_the_data_says_what_to_do(torch: Any, tmp_path: Path) -
         data.get_dataset_loaders("imagenet", data_dir=str(tmp_path))
     with pytest.raises(ValueError, match="no profile is called 'tiny'; there are 'full', 'ci'"):
         data.get_dataset_loaders("tiny_imagenet", profile="tiny")
+
+
+def test_no_loader_is_made_of_half_a_data_set_or_of_another_one(torch: Any, tmp_path: Path, data_dir: str) -> None:
+    data, error = module("dataset_utils"), module("tiny_imagenet").DataError
+    root = Path(shutil.copytree(data_dir, tmp_path / "data")) / "tiny-imagenet-200"
+    (root / "synthetic.json").unlink()
+    folders = sorted((root / "train").iterdir())
+    for folder in folders[:100]:
+        shutil.rmtree(folder)
+    remedy = rf"\nDelete {root} and extract tiny-imagenet-200\.zip again .*, or let TINY_IMAGENET name a whole one\.$"
+    with pytest.raises(error, match=rf"(?s)train: 100 of 200 classes have no images: .*{remedy}"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
+    for number, folder in enumerate(folders):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name(f"class_{number}").mkdir()
+    with pytest.raises(error, match=rf"(?s)train/ has 200 folders, but of other names: class_0, .*{remedy}"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
+    (root / "wnids.txt").unlink()
+    with pytest.raises(error, match=r"(?s)wnids\.txt.* is missing .*\nLet TINY_IMAGENET or data_dir name the folder"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
 
 
 def trained(torch: Any, epochs: int, checkpoint: Path | None = None) -> tuple[Any, Any]:
@@ -331,9 +423,6 @@ def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: 
     other = module("models_imagenet").get_model("baseline", 4, profile="ci")
     with pytest.raises(error, match=r"of another model: classifier\.weight is \[3, 96\] there and \[4, 96\] here"):
         module("checkpoints").restore(str(path), other, torch.optim.Adam(other.parameters()))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(error, match="cannot be written"):
-        trained(torch, 1, tmp_path / "file" / "a.pt")
 
 
 def test_a_look_at_the_loaders_finds_what_is_wrong(

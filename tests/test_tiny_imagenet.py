@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstacles import unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 FOLDER = "tiny-imagenet-200"
@@ -603,14 +604,17 @@ except archive.DataError as error: print(error)
 def test_a_folder_that_cannot_be_made_is_told(data: Any, server: Server, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
-        for use in (
-            lambda folder: data.fetch(folder, server.of(data)),
-            lambda folder: data.extract(str(tmp_path / ARCHIVE), folder),
-            lambda folder: data.locate(folder, download=True, archive=server.of(data)),
-        ):
-            with pytest.raises(data.DataError, match=rf"{folder} cannot be written .*: choose another data_dir"):
-                use(str(folder))
+    with unwritable(tmp_path / "unwritable") as closed:
+        for folder in (tmp_path / "file", tmp_path / "file" / "data", closed, closed / "data"):
+            for use in (
+                lambda folder: data.fetch(folder, server.of(data)),
+                lambda folder: data.extract(str(tmp_path / ARCHIVE), folder),
+                lambda folder: data.locate(folder, download=True, archive=server.of(data)),
+            ):
+                with pytest.raises(data.DataError, match=rf"{folder} cannot be written .*: choose another data_dir"):
+                    use(str(folder))
+    assert not list(closed.iterdir())
+    closed.rmdir()
     (tmp_path / FOLDER).touch()
     with pytest.raises(data.DataError, match=rf"{FOLDER} cannot be written .*: choose another"):
         data.extract(str(tmp_path / ARCHIVE), str(tmp_path))
