@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from whole_files import refusal, written_whole
 History = dict[str, list[float]]
 
 FORMAT = 1  # of the file
+PARTS = {"format", "model", "optimizer", "history", "shapes", "random"}
 
 
 class CheckpointError(RuntimeError):
@@ -48,10 +50,11 @@ def restore(path: str, model: nn.Module, optimizer: optim.Optimizer) -> History:
     Raises CheckpointError when the file is damaged, or is of another model or optimizer.
     """
     try:
+        _check_sums(path)
         kept = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in many ways
         raise CheckpointError(f"the checkpoint {path} is damaged ({_first_line(error)}); {DELETE}") from error
-    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+    if not isinstance(kept, dict) or kept.keys() != PARTS or kept["format"] != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of this version; {DELETE}")
     if kept["shapes"] != shapes(model):
         raise CheckpointError(
@@ -68,6 +71,13 @@ def restore(path: str, model: nn.Module, optimizer: optim.Optimizer) -> History:
 
 
 DELETE = "delete it to train from the beginning, or name another file"
+
+
+def _check_sums(path: str) -> None:
+    """torch.load does not compare the checksums that torch.save has written: a changed weight would go unseen."""
+    with zipfile.ZipFile(path) as file:
+        if changed := file.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {changed} is another")
 
 
 def shapes(model: nn.Module) -> dict[str, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -415,9 +416,15 @@ def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: 
     path = tmp_path / "a.pt"
     trained(torch, 1, path)
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 1  # a weight
+    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint", changed):
         path.write_bytes(damaged)
         with pytest.raises(error, match=r"a\.pt is damaged .*delete it to train from the beginning"):
+            trained(torch, 2, path)
+    for another in ({"format": 1}, {**torch.load(io.BytesIO(whole)), "format": 0}, [1]):
+        torch.save(another, path)
+        with pytest.raises(error, match=r"a\.pt is no checkpoint of this version; delete it"):
             trained(torch, 2, path)
     path.write_bytes(whole)
     other = module("models_imagenet").get_model("baseline", 4, profile="ci")
