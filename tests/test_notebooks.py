@@ -83,6 +83,19 @@ def test_a_data_set_has_its_published_name_whatever_the_class_that_reads_it_is_c
     assert finding.message == "the model has 10 outputs, but TinyImageNet has 200 classes"
 
 
+@pytest.mark.parametrize("name", ["experiment", "quick_check"])
+def test_the_saved_copy_shows_a_run_from_top_to_bottom_on_synthetic_images(name: str) -> None:
+    text = (NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    printed = "".join("".join(output.get("text", ())) for output in outputs)
+    assert printed.index("SYNTHETIC") < printed.index("%")
+    assert all(output["output_type"] != "error" for output in outputs)
+    assert "injected-parameters" not in text
+    assert not re.search(r"/(?:home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\", text)  # of the machine it ran on
+
+
 # --- executed ---------------------------------------------------------------------------------------------------------
 
 
