@@ -10,8 +10,6 @@ from __future__ import annotations
 import colorsys
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import FOLDER, DataError
-from whole_files import refusal
+from whole_files import filled_whole, refusal, remove_leftovers
 
 SIZE = 64  # pixels, both ways
 GREY_EVERY = 50  # images of a class: some of the real ones are greyscale, and that is what breaks loaders
@@ -132,25 +130,18 @@ def class_ids(seed: int) -> list[str]:
 def make(data_dir: str, stand_in: StandIn = StandIn()) -> str:  # noqa: B008 (a NamedTuple never changes)
     """The root of that stand-in below `data_dir`, drawn if it is not there yet. About 1 ms an image.
 
-    Drawn into a temporary folder that is renamed at the end: what is there is complete. Raises DataError when it
-    cannot be written.
+    What is there is complete, though a process was killed that drew it. Raises DataError when it cannot be written, or
+    something else is there.
     """
-    home = os.path.join(data_dir, stand_in.name)
-    root = os.path.join(home, FOLDER)
-    if os.path.isfile(os.path.join(root, "synthetic.json")):
+    root = os.path.join(data_dir, stand_in.name, FOLDER)
+    remove_leftovers(root)
+    if os.path.isdir(root):
+        if not os.path.isfile(os.path.join(root, "synthetic.json")):
+            raise DataError(f"{root} has lost its synthetic.json: delete that folder, it will be drawn again")
         return root
     try:
-        os.makedirs(data_dir, exist_ok=True)
-        unfinished = tempfile.mkdtemp(prefix=".unfinished-", dir=data_dir)
-        try:
-            _write(os.path.join(unfinished, FOLDER), stand_in)
-            try:
-                os.replace(unfinished, home)
-            except OSError:
-                if not os.path.isdir(root):  # else another process was faster, with the same pictures
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with filled_whole(root) as unfinished:
+            _write(unfinished, stand_in)
     except OSError as error:
         raise DataError(
             f"the stand-in data cannot be written to {os.path.abspath(data_dir)}: {refusal(error)}; they take "

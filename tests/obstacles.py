@@ -1,4 +1,4 @@
-"""Real obstacles to writing: a disk that fills, a folder that nobody may write to."""
+"""Real obstacles to writing: other processes, a disk that fills, a folder that nobody may write to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -20,16 +21,28 @@ def disk_fills(*, room):
 """
 
 
-def printed(code: str, *arguments: object) -> str:
-    """What `code` prints in another process, where it can import the modules of the notebooks and call `disk_fills`.
+@contextlib.contextmanager
+def started(code: str, *arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Another process, which ends with the block at the latest.
 
-    After `disk_fills(room=...)` no file can grow over that many bytes. A limit of the process, which needs no privilege
-    and no disk of its own: the last write takes a part, the next one fails.
+    It can import the modules of the notebooks. After `disk_fills(room=...)` no file of its can grow over that many
+    bytes: a limit of the process, which needs no privilege and no disk of its own. The last write takes a part, the
+    next one fails.
     """
     command = [sys.executable, "-c", PRELUDE + code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def printed(code: str, *arguments: object) -> str:
+    """What `code` prints in another process."""
+    with started(code, *arguments) as process:
+        out = process.communicate()[0]
+        assert process.returncode == 0
+    return out
 
 
 @contextlib.contextmanager

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from obstacles import printed, unwritable
+from obstacles import printed, started, unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MODELS = ("baseline", "residual", "deeper_wider", "se_attention")
@@ -291,7 +294,47 @@ except stand_in.DataError as error: print(error)
         f"the stand-in data cannot be written to {tmp_path}: File too large; they take 2 MB: make room, or pass a "
         "data_dir that can be written to\n"
     )
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.rglob("*")) == [tmp_path / "synthetic-1x1-seed0-v1"]
+
+
+def test_a_drawing_that_was_killed_leaves_nothing_for_ever(torch: Any, tmp_path: Path) -> None:
+    stand_in = module("stand_in")
+    of = stand_in.StandIn(5, 1)
+    home = tmp_path / of.name
+    draw = "import stand_in; stand_in.make(sys.argv[1], stand_in.StandIn(5, 1))"
+
+    def half_drawn(*, by: int) -> None:
+        deadline = time.monotonic() + 60
+        while len(list(home.glob(".unfinished-*/*/train"))) < by:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    with started(draw, tmp_path) as killed:
+        half_drawn(by=1)
+        killed.send_signal(signal.SIGSTOP)
+        with started(draw, tmp_path) as stopped:
+            half_drawn(by=2)
+            stopped.send_signal(signal.SIGSTOP)
+            killed.kill()
+            killed.wait()
+            root = stand_in.make(str(tmp_path), of)
+            assert len(list(home.glob(".unfinished-*"))) == 1  # of the one that lives
+            stopped.send_signal(signal.SIGCONT)
+            assert stopped.wait() == 0
+    assert os.listdir(home) == ["tiny-imagenet-200"]
+    assert module("tiny_imagenet").check_layout(root).train_per_class == 5
+
+
+def test_stand_in_images_that_were_deleted_are_drawn_again(torch: Any, tmp_path: Path) -> None:
+    data, stand_in = module("dataset_utils"), module("stand_in")
+    root = Path(stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)))
+    data.TinyImageNetInMemory(str(root))  # leaves the decoded images beside it
+    (root / "synthetic.json").unlink()
+    with pytest.raises(module("tiny_imagenet").DataError, match=rf"{root} has lost its synthetic\.json: delete"):
+        stand_in.make(str(tmp_path), stand_in.StandIn(1, 1))
+    shutil.rmtree(root)
+    assert stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)) == str(root)
+    assert module("tiny_imagenet").check_layout(str(root)).synthetic
 
 
 def test_a_disk_that_fills_during_a_checkpoint_leaves_the_one_before(torch: Any, tmp_path: Path) -> None:
@@ -328,7 +371,7 @@ def test_stand_in_images_are_the_same_whatever_else_is_drawn(torch: Any, tmp_pat
         assert (other / name).read_bytes() == (same / name).read_bytes()
     assert len({(same / f"val/images/val_{number}.JPEG").read_bytes() for number in range(200)}) == 200
     assert stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)) == str(other)
-    assert not list(tmp_path.glob(".unfinished*"))
+    assert not list(tmp_path.rglob(".unfinished*"))
 
 
 def test_a_folder_without_the_data_says_what_to_do(torch: Any, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from obstacles import unwritable
+from obstacles import printed, started, unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 FOLDER = "tiny-imagenet-200"
@@ -503,16 +503,6 @@ def test_whatever_byte_is_wrong_the_error_can_be_read(data: Any, tmp_path: Path)
     assert refused > 75
 
 
-def run(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Another process that can import the modules."""
-    return subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(NOTEBOOKS)!r})\n{code}", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
 # Stops in the middle, until it is told to go on.
 HALTING = """
 import archive
@@ -529,8 +519,7 @@ print(archive.extract(sys.argv[1], sys.argv[2]))
 
 def test_an_interrupted_extraction_is_not_taken_for_the_data_set(data: Any, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
-    killed = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE)
-    with killed:
+    with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE) as killed:
         assert killed.stdout is not None
         assert killed.stdout.readline() == "half\n"
         killed.send_signal(signal.SIGKILL)
@@ -545,12 +534,10 @@ def test_an_interrupted_extraction_is_not_taken_for_the_data_set(data: Any, tmp_
 
 def test_of_two_extractions_at_once_one_waits_for_the_other(data: Any, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
-    first = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE)
-    with first:
+    with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "half\n"
-        second = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.DEVNULL)
-        with second:
+        with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.DEVNULL) as second:
             assert second.stdout is not None
             assert second.stdout.readline().startswith("another process downloads or extracts")
             assert first.communicate("\n")[0] == second.communicate()[0] == f"{tmp_path / FOLDER}\n"
@@ -589,14 +576,16 @@ def test_no_extraction_is_begun_that_the_disk_has_no_room_for(
 def test_a_disk_that_fills_during_the_extraction_is_told(data: Any, tmp_path: Path) -> None:
     content = random.Random(0).randbytes(200_000)
     (tmp_path / ARCHIVE).write_bytes(zipped({"wnids.txt": b"n02124075\n", "large": content}))
-    # No file may grow over 100,000 bytes: a limit of the process, which needs no privilege and no disk of its own.
-    limited = """
-import archive, resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    told = printed(
+        """
+import archive
+disk_fills(room=100_000)
 try: archive.extract(sys.argv[1], sys.argv[2])
 except archive.DataError as error: print(error)
-"""
-    told = run(limited, tmp_path / ARCHIVE, tmp_path).communicate()[0]
+""",
+        tmp_path / ARCHIVE,
+        tmp_path,
+    )
     assert re.search(rf"{tmp_path} cannot be written to the end \(File too large\): 204,\d+ bytes are needed", told)
     assert names_in(tmp_path) == {ARCHIVE}
 
