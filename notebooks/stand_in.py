@@ -11,7 +11,7 @@ import colorsys
 import json
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +46,8 @@ class StandIn(NamedTuple):
 # --- what a class looks like ------------------------------------------------------------------------------------------
 # In coordinates in which the object reaches from -1 to 1: u to the right, v downwards.
 
-Floats = NDArray[np.float32]
-Region = Callable[[Floats, Floats], NDArray[np.bool_]]
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Region: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 
 SHAPES: dict[str, Region] = {
     "disc": lambda u, v: np.hypot(u, v) < 0.9,

@@ -143,7 +143,7 @@ def train_model(
     are in percent. After each epoch everything is kept in the file `checkpoint`, and a run that was killed goes on
     from there when it is started again, with the same result. Raises CheckpointError when that file cannot be used.
     """
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     history: History = {"train_loss": [], "train_acc": [], "test_loss": [], "test_acc": []}
     if checkpoint is not None and os.path.exists(checkpoint):
         history = checkpoints.restore(checkpoint, model, optimizer)
