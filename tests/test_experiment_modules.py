@@ -404,18 +404,31 @@ def test_no_loader_is_made_of_half_a_data_set_or_of_another_one(torch: Any, tmp_
         data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
 
 
-def trained(torch: Any, epochs: int, checkpoint: Path | None = None) -> tuple[Any, Any]:
+def trained(
+    torch: Any,
+    epochs: int,
+    checkpoint: Path | None = None,
+    *,
+    classes: int = 3,
+    optimizer: str = "Adam",
+    lr: float = 3e-3,
+    seed: int = 5,
+    samples: int = 48,
+) -> tuple[Any, Any]:
     """A model and its history after some epochs, the same each time."""
     training = module("training_utils")
-    training.seed_everything(5)
-    loaders = loader(torch, 48), loader(torch, 24)
-    training.seed_everything(5)
-    model = module("models_imagenet").get_model("baseline", 3, profile="ci")
-    optimizer = training.get_optimizer(model, "Adam", lr=3e-3)
-    path = None if checkpoint is None else str(checkpoint)
-    criterion = torch.nn.CrossEntropyLoss()
+    training.seed_everything(seed)
+    loaders = loader(torch, samples), loader(torch, 24)
+    training.seed_everything(seed)
+    model = module("models_imagenet").get_model("baseline", classes, profile="ci")
     history = training.train_model(
-        model, *loaders, epochs, optimizer=optimizer, criterion=criterion, device="cpu", checkpoint=path
+        model,
+        *loaders,
+        epochs,
+        optimizer=training.get_optimizer(model, optimizer, lr=lr),
+        criterion=torch.nn.CrossEntropyLoss(),
+        device="cpu",
+        checkpoint=None if checkpoint is None else str(checkpoint),
     )
     return model, history
 
@@ -470,9 +483,26 @@ def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: 
         with pytest.raises(error, match=r"a\.pt is no checkpoint of this version; delete it"):
             trained(torch, 2, path)
     path.write_bytes(whole)
-    other = module("models_imagenet").get_model("baseline", 4, profile="ci")
     with pytest.raises(error, match=r"of another model: classifier\.weight is \[3, 96\] there and \[4, 96\] here"):
-        module("checkpoints").restore(str(path), other, torch.optim.Adam(other.parameters()))
+        trained(torch, 2, path, classes=4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"lr": 1e-3}, r"lr of group 0 is 0\.003 there and 0\.001 here"),
+        ({"optimizer": "AdamW"}, "optimizer is Adam there and AdamW here"),
+        ({"seed": 6}, "seed is 5 there and 6 here"),
+        ({"samples": 40}, "number of batches is 6 there and 5 here"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_not_gone_on_with(
+    torch: Any, tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    trained(torch, 1, tmp_path / "a.pt")
+    error = module("checkpoints").CheckpointError
+    with pytest.raises(error, match=rf"a\.pt is of another run: {told}; delete it to train from the beginning"):
+        trained(torch, 2, tmp_path / "a.pt", **changed)
 
 
 def test_a_look_at_the_loaders_finds_what_is_wrong(
