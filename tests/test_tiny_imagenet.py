@@ -46,14 +46,18 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.syspath_prepend(str(NOTEBOOKS))
     yield __import__("tiny_imagenet")
-    for name in ("tiny_imagenet", "archive"):
+    for name in ("tiny_imagenet", "archive", "download", "extraction", "progress"):
         sys.modules.pop(name, None)
 
 
 @pytest.fixture
-def archive(data: Any) -> Any:
-    """The module that fetches and extracts."""
-    return __import__("archive")
+def progress(data: Any) -> Any:
+    return __import__("progress")
+
+
+@pytest.fixture
+def extraction(data: Any) -> Any:
+    return __import__("extraction")
 
 
 def layout() -> dict[str, bytes]:
@@ -298,10 +302,10 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(data: Any, server:
 
 
 def test_each_wait_for_the_server_is_twice_the_last(
-    data: Any, archive: Any, server: Server, tmp_path: Path, monkeypatch: Any
+    data: Any, server: Server, tmp_path: Path, monkeypatch: Any
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(archive.time, "sleep", lambda wait_s: waits.append(wait_s) if wait_s else None)
+    monkeypatch.setattr(time, "sleep", lambda wait_s: waits.append(wait_s) if wait_s else None)
     server.statuses = [503, 503, 503]
     assert fetched(data, server, tmp_path, wait_s=1.0) == CONTENT
     assert waits == [1.0, 2.0, 4.0]
@@ -351,9 +355,9 @@ def test_two_downloads_at_once_ask_once(
 
 
 def test_progress_is_printed_where_there_is_no_bar(
-    data: Any, archive: Any, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    data: Any, progress: Any, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(archive, "progress", archive.Lines)
+    monkeypatch.setattr(progress, "bar", progress.Lines)
     fetched(data, server, tmp_path)
     data.extract(str(tmp_path / ARCHIVE), str(tmp_path))
     out = capsys.readouterr().out.splitlines()
@@ -446,12 +450,12 @@ def test_a_member_that_no_data_set_has_is_refused(data: Any, tmp_path: Path, con
     assert names_in(tmp_path) == {ARCHIVE}
 
 
-def test_an_archive_of_too_much_is_refused(data: Any, archive: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(archive, "MAX_TOTAL", 1000)
+def test_an_archive_of_too_much_is_refused(data: Any, extraction: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(extraction, "MAX_TOTAL", 1000)
     with pytest.raises(data.DataError, match=rf"refused: its {len(CONTENT):,} bytes would become 1\d\d,\d\d\d"):
         extracted(data, CONTENT, tmp_path)
-    assert archive.MAX_MEMBERS > 120_000
-    monkeypatch.setattr(archive, "MAX_MEMBERS", 603)
+    assert extraction.MAX_MEMBERS > 120_000
+    monkeypatch.setattr(extraction, "MAX_MEMBERS", 603)
     with pytest.raises(data.DataError, match="refused: it has 604 members, more than 603"):
         extracted(data, CONTENT, tmp_path)
 
@@ -505,15 +509,15 @@ def test_whatever_byte_is_wrong_the_error_can_be_read(data: Any, tmp_path: Path)
 
 # Stops in the middle, until it is told to go on.
 HALTING = """
-import archive
-class Halting(archive.Lines):
+import extraction, progress
+class Halting(progress.Lines):
     def update(self, more):
         self.done += more
         if self.done == 300:
             print("half", flush=True)
             input()
-archive.progress = Halting
-print(archive.extract(sys.argv[1], sys.argv[2]))
+progress.bar = Halting
+print(extraction.extract(sys.argv[1], sys.argv[2]))
 """
 
 
@@ -546,17 +550,17 @@ def test_of_two_extractions_at_once_one_waits_for_the_other(data: Any, tmp_path:
 
 
 def test_without_locks_the_quicker_of_two_extractions_wins(
-    data: Any, archive: Any, tmp_path: Path, monkeypatch: Any
+    data: Any, progress: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    class Overtaken(archive.Lines):  # type: ignore[misc]
+    class Overtaken(progress.Lines):  # type: ignore[misc]
         def update(self, more: int) -> None:
             if not (tmp_path / FOLDER).exists():
-                monkeypatch.setattr(archive, "progress", archive.Lines)
+                monkeypatch.setattr(progress, "bar", progress.Lines)
                 data.extract(str(tmp_path / ARCHIVE), str(tmp_path))
                 (tmp_path / FOLDER / "mine").touch()
 
-    monkeypatch.setattr(archive, "fcntl", None)
-    monkeypatch.setattr(archive, "progress", Overtaken)
+    monkeypatch.setattr(__import__("archive"), "fcntl", None)
+    monkeypatch.setattr(progress, "bar", Overtaken)
     assert extracted(data, zipped(FILES), tmp_path).keys() == {*FILES, "mine"}
     shutil.rmtree(tmp_path / FOLDER)
     (tmp_path / f"{FOLDER}.extracting-1").mkdir()
@@ -565,9 +569,9 @@ def test_without_locks_the_quicker_of_two_extractions_wins(
 
 
 def test_no_extraction_is_begun_that_the_disk_has_no_room_for(
-    data: Any, archive: Any, tmp_path: Path, monkeypatch: Any
+    data: Any, extraction: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(archive, "CLUSTER", 10**15)
+    monkeypatch.setattr(extraction, "CLUSTER", 10**15)
     with pytest.raises(data.DataError, match=rf"604{',000' * 5} bytes are needed in {tmp_path}, [\d,]+ are free"):
         extracted(data, CONTENT, tmp_path)
     assert names_in(tmp_path) == {ARCHIVE}
@@ -578,10 +582,10 @@ def test_a_disk_that_fills_during_the_extraction_is_told(data: Any, tmp_path: Pa
     (tmp_path / ARCHIVE).write_bytes(zipped({"wnids.txt": b"n02124075\n", "large": content}))
     told = printed(
         """
-import archive
+import extraction
 disk_fills(room=100_000)
-try: archive.extract(sys.argv[1], sys.argv[2])
-except archive.DataError as error: print(error)
+try: extraction.extract(sys.argv[1], sys.argv[2])
+except extraction.DataError as error: print(error)
 """,
         tmp_path / ARCHIVE,
         tmp_path,
