@@ -22,9 +22,6 @@ from tinyguard.guard import Guard
 from tinyguard.notebook.cells import Notebook
 from tinyguard.record import Record
 
-# Examples that need what is not there, or that fail on purpose.
-NOT_EXECUTABLE: dict[str, str] = {}
-
 
 class Watching(Guard):
     """A guard that keeps the events."""

@@ -57,6 +57,7 @@ class Loaders:
         self._names: dict[int, tuple[str, str]] = {}  # number -> split that its name tells, and the evidence
         self._datasets: set[int] = set()  # that were told of
         self.on_dataset: list[Callable[[Any], None]] = []
+        self.on_start: list[Callable[[], None]] = []  # of a pass that is looked at
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
 
@@ -169,6 +170,8 @@ class Loaders:
         if told < FULL_PASSES and len(self._told) < MOST_LOOPS:
             self._told[key_of_loop] = told + 1
             self._attention.look()
+            for act in self.on_start:
+                act()
         else:
             passed.told = False
         self._passes[key] = passed
