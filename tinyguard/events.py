@@ -289,11 +289,28 @@ class GraphKept(Event):
 # --- measured while it runs ------------------------------------------------------------------------------------------
 
 
-class LossNotFinite(Event):
-    """A loss is NaN or infinite, the first time; place is its backward pass."""
+class Measured(Event):
+    """Numbers of a running training; nobody reads them off the source."""
+
+
+class LossNotFinite(Measured):
+    """A loss is NaN or infinite, and stays so; place is its backward pass."""
 
     value: float
     step: int  # backward passes so far, from 1
+    before: float | None = None  # the last finite loss
+    lost: bool = True  # weights are not finite any more: no step brings them back
+    origin: str = (
+        ""  # where the first value comes from that is not finite: "data", "parameter", "operation"; "" not known
+    )
+    name: str = ""  # of that tensor, as the user reaches it: "images", "model.0.weight"; of the operation: "log"
+    seen: str = ""  # its numbers: "3 of 120 values are not finite"
+    behind: str = ""  # the parameter that was used last before it
+    steep: tuple[str, ...] = ()  # operations on the way whose slope has no bound: "sqrt"
+    loader: int | None = None
+    optimizer: int | None = None
+    lr: float | None = None
+    largest: float | None = None  # the largest absolute value of a weight before the step
 
 
 # --- optimizer -------------------------------------------------------------------------------------------------------

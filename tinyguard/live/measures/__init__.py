@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.finiteness import NotFinite
+from tinyguard.live.measures.readings import Readings
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -22,5 +23,6 @@ class Measure(Protocol):
 
 
 def measures() -> tuple[Measure, ...]:
-    """A new one of each."""
-    return (Learning(),)
+    """A new one of each; those that others read come first."""
+    readings = Readings()
+    return (readings, NotFinite(readings))
