@@ -313,6 +313,23 @@ class LossNotFinite(Measured):
     largest: float | None = None  # the largest absolute value of a weight before the step
 
 
+class LossMeasured(Measured):
+    """How the cross entropy that an optimizer works on has gone, as long as it shows no sign of learning.
+
+    At checkpoints; place is the optimizer's step. All counts are of the batches whose loss was read.
+    """
+
+    optimizer: int
+    classes: int
+    batches: int
+    samples: int
+    effort: float  # the batches, each counted as far as its learning rate allows it to teach
+    evidence: float  # for learning: logarithm of the test martingale at its largest
+    needed: float  # what proves learning
+    losses: tuple[float, ...]  # in nats, means over equal stretches
+    lr: float | None = None
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.finiteness import NotFinite
+from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.readings import Readings
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ class Measure(Protocol):
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
     readings = Readings()
-    return (readings, NotFinite(readings))
+    return (readings, NotFinite(readings), Learning(readings))

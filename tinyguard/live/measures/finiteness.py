@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from tinyguard.events import LossNotFinite
 from tinyguard.live.graph import Graph
 from tinyguard.live.measures.origins import Origin, finite, origin
-from tinyguard.live.measures.readings import Readings
+from tinyguard.live.measures.readings import Readings, learning_rate
 from tinyguard.live.recorder import Recorder, Where
 
 if TYPE_CHECKING:
@@ -117,14 +117,3 @@ class NotFinite:
             lr=learning_rate(optimizer) if optimizer is not None else None,
             largest=broken.largest,
         )
-
-
-def learning_rate(optimizer: Optimizer) -> float | None:
-    """The largest of its groups; None where it is not known without waiting for a device."""
-    rates = [group.get("lr") for group in optimizer.param_groups]
-    known = [
-        float(rate)
-        for rate in rates
-        if isinstance(rate, (int, float)) or (isinstance(rate, Tensor) and rate.device.type == "cpu")
-    ]
-    return max(known) if known and len(known) == len(rates) else None

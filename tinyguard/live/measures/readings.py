@@ -127,3 +127,14 @@ def plain_cross_entropy(node: Any) -> tuple[int | None, int]:
         return None, 0
     scores = saved(node, "_saved_self")
     return (scores.shape[1], scores.shape[0]) if isinstance(scores, Tensor) and scores.dim() == 2 else (None, 0)
+
+
+def learning_rate(optimizer: Optimizer) -> float | None:
+    """The largest of its groups; None where it is not known without waiting for a device."""
+    rates = [group.get("lr") for group in optimizer.param_groups]
+    known = [
+        float(rate)
+        for rate in rates
+        if isinstance(rate, (int, float)) or (isinstance(rate, Tensor) and rate.device.type == "cpu")
+    ]
+    return max(known) if known and len(known) == len(rates) else None
