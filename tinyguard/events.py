@@ -330,6 +330,30 @@ class LossMeasured(Measured):
     lr: float | None = None
 
 
+class StepMeasured(Measured):
+    """What an optimizer's steps did to the weights, at checkpoints; place is the step.
+
+    Of up to 16 weight matrices in the order of the model, over the steps measured since the event before.
+    """
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float | None
+    first_lr: float | None
+    peak_lr: float | None
+    norm: float  # of all gradients, in this step
+    usual_norm: float | None  # the median of the measured steps before; None: too few
+    exploding: bool = False  # far above its usual one, twice in a row
+    layers: tuple[str, ...] = ()  # what the user calls the matrices; "" not known
+    gradients: tuple[float, ...] = ()  # norms, medians over the steps
+    moved: tuple[float | None, ...] = ()  # |change| / |weight|, medians over the steps; None: it was zero before
+    ratios: tuple[float, ...] = ()  # the same of each measured step, median over the matrices
+    losses: tuple[float, ...] = ()  # that the measured steps were taken on
+    first_loss: float | None = None
+    usual_loss: float | None = None
+    classes: int | None = None  # where the loss is a plain cross entropy
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 
