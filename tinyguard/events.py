@@ -354,6 +354,18 @@ class StepMeasured(Measured):
     classes: int | None = None  # where the loss is a plain cross entropy
 
 
+class UnitsMeasured(Measured):
+    """More than half of the units of a ReLU were zero in two looks at several batches; place is the last backward."""
+
+    layer: str  # its parameter, as the user reaches it; "" not known
+    parameter: int
+    units: int
+    dead: int  # zero for every sample
+    batches: int
+    samples: int  # rows that went through the layer: positions of a sequence or an image count each
+    step: int  # backward passes so far, from 1
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

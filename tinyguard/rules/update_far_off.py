@@ -160,8 +160,9 @@ def too_small(event: StepMeasured, measured: list[StepMeasured], story: Story) -
     if event.step < wait or event.lr != event.first_lr or event.peak_lr != event.first_lr:
         return False
     still = all(ratio < SMALL for each in measured for ratio in each.moved if ratio is not None)
+    reached = all(norm > 0 for each in measured for norm in each.gradients)  # else no rate would help
     unlearnt = event.first_loss is not None and event.usual_loss is not None
-    return still and event.norm > 0 and unlearnt and event.usual_loss >= UNLEARNT * event.first_loss  # type: ignore[operator]
+    return still and reached and unlearnt and event.usual_loss >= UNLEARNT * event.first_loss  # type: ignore[operator]
 
 
 def replaced(event: StepMeasured) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.readings import Readings
+from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.updates import Updates
 
 if TYPE_CHECKING:
@@ -27,4 +28,4 @@ class Measure(Protocol):
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
     readings = Readings()
-    return (readings, NotFinite(readings), Learning(readings), Updates(readings))
+    return (readings, NotFinite(readings), Learning(readings), Updates(readings), Units())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 from statistics import median
@@ -151,6 +152,8 @@ class Updates:
                     *torch._foreach_norm(torch._foreach_sub(news, olds)),
                 ]
             ).tolist()
+        if not all(map(math.isfinite, values)):
+            return None
         count = len(seen)
         sizes, changes = values[1 + count : 1 + 2 * count], values[1 + 2 * count :]
         return Sample(
