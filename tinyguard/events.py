@@ -354,6 +354,16 @@ class StepMeasured(Measured):
     classes: int | None = None  # where the loss is a plain cross entropy
 
 
+class RateLow(Measured):
+    """The highest learning rate of an optimizer is 0, or next to nothing beside what it was; place is the step."""
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float
+    peak_lr: float  # the highest so far; 0: it never had one
+    since: int  # the first step in a row for which this is true
+
+
 class UnitsMeasured(Measured):
     """More than half of the units of a ReLU were zero in two looks at several batches; place is the last backward."""
 
