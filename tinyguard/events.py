@@ -354,6 +354,22 @@ class StepMeasured(Measured):
     classes: int | None = None  # where the loss is a plain cross entropy
 
 
+class OutputKept(Measured):
+    """The output of a model is kept beyond its step, with its graph; place is the line that keeps it."""
+
+    name: str  # the variable or attribute
+    count: int  # outputs in it by now
+    model: int
+
+
+class MemoryGrown(Measured):
+    """The memory of the process has grown at the same pace from step to step; place is an optimizer's step."""
+
+    steps: int
+    grown: int  # bytes
+    halves: tuple[float, float]  # bytes a step, in the first and the second half
+
+
 class RateLow(Measured):
     """The highest learning rate of an optimizer is 0, or next to nothing beside what it was; place is the step."""
 

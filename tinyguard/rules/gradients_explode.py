@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, GradientsCleared, StepMeasured
+from tinyguard.events import BackwardRan, Event, StepMeasured
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.steps import later
+from tinyguard.steps import never_cleared
 from tinyguard.story import Story
 
 DEPTH = 4  # weight matrices, through which a signal can grow
@@ -137,7 +137,7 @@ for batch in measured:
         if not isinstance(event, StepMeasured) or event.first_loss is None or not event.losses:
             return
         if event.exploding and event.usual_norm is not None and event.usual_loss is not None:
-            if event.losses[-1] <= RISEN * abs(event.first_loss) or never_cleared(event, story):
+            if event.losses[-1] <= RISEN * abs(event.first_loss) or never_cleared(event.optimizer, story):
                 return
             seen = (
                 f"gradients explode: their norm is {event.norm:.2g} in step {event.step}, {event.usual_norm:.2g} in "
@@ -182,15 +182,6 @@ def exploded_at_once(event: StepMeasured) -> bool:
     if not at_first or event.classes is None:
         return False
     return min(event.losses) > WORSE * math.log(event.classes) and event.norm > LARGE
-
-
-def never_cleared(event: StepMeasured, story: Story) -> bool:
-    """The gradients of all steps add up: that is why they grow, and another rule says so."""
-    steps = story.steps(event.optimizer)
-    return bool(steps) and not any(
-        later(cleared, steps[0], story) and cleared.parameters.overlaps(steps[0].parameters)
-        for cleared in story.all(GradientsCleared)
-    )
 
 
 def latest_backward(event: StepMeasured, story: Story) -> BackwardRan | None:

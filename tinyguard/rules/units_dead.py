@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, ModelBuilt, UnitsMeasured
+from tinyguard.events import Event, ModelBuilt, OptimizerBuilt, UnitsMeasured
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
+from tinyguard.steps import never_cleared
 from tinyguard.story import Story
 
 DEAD = 0.9  # share of a layer's units
@@ -119,6 +120,9 @@ train(model, optimizer)
         if not isinstance(event, UnitsMeasured):
             return
         if event.units < LEAST_UNITS or event.samples < LEAST_SAMPLES or event.dead <= DEAD * event.units:
+            return
+        holders = [built.optimizer for built in story.all(OptimizerBuilt) if event.parameter in built.parameters.leaves]
+        if any(never_cleared(optimizer, story) for optimizer in holders):
             return
         model = next((built for built in reversed(story.all(ModelBuilt)) if owns(built, event)), None)
         where = f" behind `{event.layer}`" if event.layer else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.memory import Memory, Outputs
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.units import Units
@@ -29,4 +30,4 @@ class Measure(Protocol):
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
     readings = Readings()
-    return (readings, NotFinite(readings), Learning(readings), Updates(readings), Units(), Rates())
+    return (readings, NotFinite(readings), Learning(readings), Updates(readings), Units(), Rates(), Outputs(), Memory())
