@@ -30,4 +30,13 @@ class Measure(Protocol):
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
     readings = Readings()
-    return (readings, NotFinite(readings), Learning(readings), Updates(readings), Units(), Rates(), Outputs(), Memory())
+    return (
+        readings,
+        NotFinite(readings),
+        Learning(readings),
+        Updates(readings),
+        Units(),
+        Rates(readings),
+        Outputs(),
+        Memory(),
+    )

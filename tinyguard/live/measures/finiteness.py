@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from tinyguard.events import LossNotFinite
 from tinyguard.live.graph import Graph
 from tinyguard.live.measures.origins import Origin, finite, origin
-from tinyguard.live.measures.readings import Readings, learning_rate
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Recorder, Where
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ class NotFinite:
             steep=broken.found.steep,
             loader=broken.loader,
             optimizer=number,
-            lr=learning_rate(optimizer) if optimizer is not None else None,
+            lr=self._readings.lr if optimizer is not None else None,
             largest=broken.largest,
         )

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from tinyguard.events import LossMeasured
 from tinyguard.live.measures.checkpoints import Checkpoints
 from tinyguard.live.measures.evidence import Evidence
-from tinyguard.live.measures.readings import Reading, Readings, learning_rate
+from tinyguard.live.measures.readings import Reading, Readings
 from tinyguard.live.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -33,9 +33,16 @@ class Training:
         self.due = Checkpoints(first=FIRST, growth=GROWTH)
         self.shown = 0
 
+    @property
+    def proven(self) -> bool:
+        return self.evidence is not None and self.evidence.proven
+
     def add(self, readings: list[Reading], effort: float) -> None:
+        proven = self.proven
         for reading in readings:
-            if reading.classes is None or (self.evidence and reading.classes != self.evidence.classes):
+            if proven and self.evidence is not None:  # then nobody asks for classes
+                self.evidence.add(reading.value, reading.samples)
+            elif reading.classes is None or (self.evidence and reading.classes != self.evidence.classes):
                 self.plain = False
             elif math.isfinite(reading.value):
                 self.evidence = self.evidence or Evidence(reading.classes)
@@ -54,25 +61,30 @@ class Learning:
         witness.optimizers.on_step.append(self._stepped)
 
     def _stepped(self, optimizer: Optimizer) -> None:
-        number = self._recorder.numbers.of(optimizer)
+        number = self._readings.number
         training = self._trainings.get(number)
         if training is None:
             if len(self._trainings) >= MOST_TRAININGS:
                 del self._trainings[next(iter(self._trainings))]
             training = self._trainings[number] = Training()
+            self._readings.plain = True
         if not training.plain:
             return
-        training.add(self._readings.course(optimizer).taken, effort_of(optimizer))
+        proven = training.proven
+        effort = 1.0 if proven else effort_of(optimizer, self._readings.lr)
+        training.add(self._readings.course.taken, effort)
         evidence = training.evidence
+        if not training.plain or training.proven != proven:
+            self._readings.plain = any(each.plain and not each.proven for each in self._trainings.values())
         if evidence is None or evidence.proven:
             return
         if evidence.batches < training.shown:  # it began anew
             training.due = Checkpoints(first=FIRST, growth=GROWTH)
         training.shown = evidence.batches
         if training.due(int(evidence.effort)):
-            self._show(optimizer, number, evidence)
+            self._show(number, evidence)
 
-    def _show(self, optimizer: Optimizer, number: int, evidence: Evidence) -> None:
+    def _show(self, number: int, evidence: Evidence) -> None:
         self._recorder.emit(
             LossMeasured,
             optimizer=number,
@@ -83,16 +95,16 @@ class Learning:
             evidence=evidence.largest,
             needed=evidence.needed,
             losses=tuple(evidence.stretches),
-            lr=learning_rate(optimizer),
+            lr=self._readings.lr,
         )
 
 
 MOST_TRAININGS = 200
 
 
-def effort_of(optimizer: Optimizer) -> float:
+def effort_of(optimizer: Optimizer, rate: float | None) -> float:
     """How much a batch counts under this learning rate; 0 where nobody knows how fast the optimizer should be."""
-    full, rate = FULL_RATE.get(type(optimizer).__name__), learning_rate(optimizer)
+    full = FULL_RATE.get(type(optimizer).__name__)
     if full is None or rate is None:
         return 0.0
     momentum = optimizer.param_groups[0].get("momentum") if type(optimizer).__name__ == "SGD" else 0

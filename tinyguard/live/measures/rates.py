@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from tinyguard.events import RateLow
 from tinyguard.live.measures.checkpoints import Checkpoints
-from tinyguard.live.measures.readings import learning_rate
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ class Rate:
 class Rates:
     """Follows the learning rate of every optimizer, of its groups the highest: one frozen with rate 0 is no matter."""
 
-    def __init__(self) -> None:
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
         self._rates: dict[int, Rate] = {}
 
     def attach(self, witness: Witness) -> None:
         self._recorder: Recorder = witness.recorder
         witness.optimizers.on_step.append(self._stepped)
 
-    def _stepped(self, optimizer: Optimizer) -> None:
-        lr = learning_rate(optimizer)
+    def _stepped(self, _optimizer: Optimizer) -> None:
+        number, lr = self._readings.number, self._readings.lr
         if lr is None:
             return
-        number = self._recorder.numbers.of(optimizer)
         rate = self._rates.get(number)
         if rate is None:
             if len(self._rates) >= MOST_COURSES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -18,6 +19,9 @@ MOST_WAITING = 64  # readings between two steps
 MOST_COURSES = 200  # optimizers that are followed at a time
 MEAN = 1  # the code of torch for the reduction of a loss
 USUAL = 20  # steps that the usual loss is taken over
+
+
+SCALING = ("MulBackward0", "DivBackward0")
 
 
 class Reading(NamedTuple):
@@ -54,12 +58,18 @@ class Course:
 
 
 class Readings:
-    """Reads the loss before each backward pass: on the CPU always, elsewhere (where it would wait) while affordable."""
+    """Reads the loss before each backward pass: on the CPU always, elsewhere (where it would wait) while affordable.
+
+    At an optimizer's step it comes first: the others find here whose step it is, and the losses that it works on.
+    """
 
     def __init__(self) -> None:
         self.courses: dict[int, Course] = {}  # by optimizer
         self.newest: Reading | None = None  # of the backward pass that begins now; None: it could not be read
         self.plain = True  # somebody wants to know whether a loss is a plain cross entropy
+        self.number = 0  # of the optimizer whose step this is
+        self.lr: float | None = None  # its learning rate
+        self.course = Course()
         self._waiting: list[Reading] = []
 
     def attach(self, witness: Witness) -> None:
@@ -67,22 +77,15 @@ class Readings:
         witness.optimizers.on_backward.append(self._read)
         witness.optimizers.on_step.append(self._stepped)
 
-    def course(self, optimizer: Optimizer) -> Course:
-        number = self._recorder.numbers.of(optimizer)
-        course = self.courses.get(number)
-        if course is None:
-            if len(self.courses) >= MOST_COURSES:
-                del self.courses[next(iter(self.courses))]
-            course = self.courses[number] = Course()
-        return course
-
     def _read(self, loss: Any, _loaders: tuple[int, ...]) -> None:
         self.newest = None
         if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.is_complex():
             return
-        if loss.device.type != "cpu" and not self._recorder.affordable:
+        if not loss.is_cpu and (not self._recorder.affordable or capturing(loss)):
             return
-        node, factor = without_factor(loss.grad_fn)
+        node, factor = loss.grad_fn, 1.0
+        if node is not None and node.name() in SCALING:
+            node, factor = without_factor(node)
         classes, samples = plain_cross_entropy(node) if self.plain else (None, 0)
         value = loss.item() / factor if factor else math.nan
         self.newest = Reading(value, classes, samples, scaled=factor != 1.0)
@@ -91,13 +94,25 @@ class Readings:
 
     def _stepped(self, optimizer: Optimizer) -> None:
         waiting, self._waiting = self._waiting, []
-        self.course(optimizer).step(waiting)
+        self.number, self.lr = self._recorder.numbers.of(optimizer), learning_rate(optimizer)
+        course = self.courses.get(self.number)
+        if course is None:
+            if len(self.courses) >= MOST_COURSES:
+                del self.courses[next(iter(self.courses))]
+            course = self.courses[self.number] = Course()
+        self.course = course
+        course.step(waiting)
+
+
+def capturing(tensor: Tensor) -> bool:
+    """A CUDA graph is being recorded: whoever reads a value now breaks it."""
+    return bool(tensor.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def without_factor(node: Any) -> tuple[Any, float]:
     """The node of a loss before it was multiplied with, or divided by, a constant; and that factor."""
     factor = 1.0
-    while node is not None and node.name() in ("MulBackward0", "DivBackward0"):
+    while node is not None and node.name() in SCALING:
         inputs = [following for following, _ in node.next_functions]
         if len([each for each in inputs if each is not None]) != 1:
             break
@@ -131,7 +146,10 @@ def plain_cross_entropy(node: Any) -> tuple[int | None, int]:
 
 def learning_rate(optimizer: Optimizer) -> float | None:
     """The largest of its groups; None where it is not known without waiting for a device."""
-    rates = [group.get("lr") for group in optimizer.param_groups]
+    groups = optimizer.param_groups
+    if len(groups) == 1 and type(rate := groups[0].get("lr")) is float:
+        return rate
+    rates = [group.get("lr") for group in groups]
     known = [
         float(rate)
         for rate in rates

@@ -65,7 +65,7 @@ class Units:
         self._layers: dict[int, Layer] = {}  # by number of the nearest parameter
         self._passes = 0
         self._due = Checkpoints(first=BATCHES + APART, growth=1.5)
-        self._until = 0
+        self._from, self._until = 0, 0
 
     def attach(self, witness: Witness) -> None:
         self._recorder: Recorder = witness.recorder
@@ -76,8 +76,8 @@ class Units:
     def _look(self, loss: Any, _loaders: tuple[int, ...]) -> None:
         self._passes += 1
         if self._due(self._passes):
-            self._until = self._passes + BATCHES
-        if not (self._attention.open or self._passes < self._until) or not self._recorder.affordable:
+            self._from, self._until = self._passes, max(self._until, self._passes + BATCHES)
+        if not (self._attention.open or self._from <= self._passes < self._until) or not self._recorder.affordable:
             return
         if isinstance(loss, Tensor) and (root := root_of(loss)) is not None:
             for parameter, units, samples in rectified(root):
@@ -104,9 +104,11 @@ class Units:
     def _over(self, number: int, parameter: Tensor, layer: Layer, look: Look) -> None:
         before, layer.last, layer.now = layer.last, look, None
         layer.rest_until = self._passes + APART
-        if before is None:
-            return
         units = look.alive.numel()
+        if before is None:
+            if units - int(look.alive.sum()) > FEW * units:  # then it is looked at again soon
+                self._from, self._until = layer.rest_until, layer.rest_until + BATCHES
+            return
         dead = units - int((look.alive | before.alive).sum())
         if dead > FEW * units:
             layer.told += 1

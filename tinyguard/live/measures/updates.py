@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tinyguard.events import StepMeasured
 from tinyguard.live.measures.checkpoints import Checkpoints
-from tinyguard.live.measures.readings import Readings, learning_rate
+from tinyguard.live.measures.readings import Readings, capturing, learning_rate
 from tinyguard.live.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Updates:
         if not self._recorder.affordable or getattr(optimizer, "grad_scale", None) is not None:
             return  # a scale is still in the gradients
         weights = matrices(optimizer)
-        if weights and weights[0].is_cuda and torch.cuda.is_current_stream_capturing():
+        if weights and capturing(weights[0]):
             return
         self._began = perf_counter()
         self._before = [Before(weakref.ref(weight), elements(weight).clone()) for weight in weights]
@@ -106,14 +106,14 @@ class Updates:
             track.exploding = track.exploding + 1 if jumps else 0
             if not jumps:
                 track.norms.append(sample.norm)
-            lr = learning_rate(optimizer)
+            lr = self._readings.lr
             if lr is not None:
                 track.peak_lr = max(lr, track.peak_lr or 0.0)
             due = track.due(track.steps)
             explodes = track.exploding == 2 and track.exploded < MOST_EXPLODING
             if due or explodes:
                 track.exploded += explodes
-                self._tell(optimizer, track, usual, [one for one in before if one.weight() is not None])
+                self._tell(track, usual, [one for one in before if one.weight() is not None])
         cost = perf_counter() - self._began
         track.next_s = 0.0 if track.exploding == 1 else perf_counter() + cost / SHARE
 
@@ -160,21 +160,21 @@ class Updates:
             norm=values[0],
             gradients=tuple(values[1 : 1 + count]),
             moved=tuple(change / size if size else None for change, size in zip(changes, sizes, strict=True)),
-            loss=self._readings.course(optimizer).last,
+            loss=self._readings.course.last,
         )
 
-    def _tell(self, optimizer: Optimizer, track: Track, usual: float | None, before: list[Before]) -> None:
+    def _tell(self, track: Track, usual: float | None, before: list[Before]) -> None:
         samples, track.samples = track.samples, []
-        course = self._readings.course(optimizer)
+        course = self._readings.course
         newest = samples[-1]
         same = [sample for sample in samples if len(sample.moved) == len(newest.moved)]
         called = self._names.parameters()
         names = [called.get(id(one.weight()), "") for one in before]
         self._recorder.emit(
             StepMeasured,
-            optimizer=self._recorder.numbers.of(optimizer),
+            optimizer=self._readings.number,
             step=track.steps,
-            lr=learning_rate(optimizer),
+            lr=self._readings.lr,
             first_lr=track.first_lr,
             peak_lr=track.peak_lr,
             norm=newest.norm,
