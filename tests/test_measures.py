@@ -266,3 +266,16 @@ def test_outputs_in_a_list_of_detached_tensors_are_not_told() -> None:
             optimizer.step()
             kept.append(scores)
     assert [event.name for event in of(OutputKept, seen)] == ["kept"]
+
+
+def test_a_unit_that_fires_in_one_batch_of_four_is_alive() -> None:
+    with watched() as seen:
+        model = nn.Sequential(nn.Linear(1, 16, bias=False), nn.ReLU(), nn.Linear(16, 4))
+        nn.init.constant_(model[0].weight, 1.0)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        for step in range(40):
+            inputs = torch.rand(32, 1) * (1 if step % 4 == 0 else -1)
+            optimizer.zero_grad()
+            functional.cross_entropy(model(inputs), torch.arange(32) % 4).backward()
+            optimizer.step()
+    assert not of(UnitsMeasured, seen)

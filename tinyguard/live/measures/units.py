@@ -28,6 +28,7 @@ FEW = 0.5  # share of dead units that is worth an event
 # What a layer with units is made of: (operation, dimension of its units). A ReLU of something else may be a loss.
 LAYERS = {
     "AddmmBackward0": -1,
+    "MmBackward0": -1,
     "NativeLayerNormBackward0": -1,
     "ConvolutionBackward0": 1,
     "NativeBatchNormBackward0": 1,
