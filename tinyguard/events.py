@@ -289,10 +289,106 @@ class GraphKept(Event):
 # --- measured while it runs ------------------------------------------------------------------------------------------
 
 
-class LossNotFinite(Event):
-    """A loss is NaN or infinite, the first time; place is its backward pass."""
+class Measured(Event):
+    """Numbers of a running training; nobody reads them off the source."""
+
+
+class LossNotFinite(Measured):
+    """A loss is NaN or infinite, and stays so; place is its backward pass."""
 
     value: float
+    step: int  # backward passes so far, from 1
+    before: float | None = None  # the last finite loss
+    lost: bool = True  # weights are not finite any more: no step brings them back
+    origin: str = (
+        ""  # where the first value comes from that is not finite: "data", "parameter", "operation"; "" not known
+    )
+    name: str = ""  # of that tensor, as the user reaches it: "images", "model.0.weight"; of the operation: "log"
+    seen: str = ""  # its numbers: "3 of 120 values are not finite"
+    behind: str = ""  # the parameter that was used last before it
+    steep: tuple[str, ...] = ()  # operations on the way whose slope has no bound: "sqrt"
+    loader: int | None = None
+    optimizer: int | None = None
+    lr: float | None = None
+    largest: float | None = None  # the largest absolute value of a weight before the step
+
+
+class LossMeasured(Measured):
+    """How the cross entropy that an optimizer works on has gone, as long as it shows no sign of learning.
+
+    At checkpoints; place is the optimizer's step. All counts are of the batches whose loss was read.
+    """
+
+    optimizer: int
+    classes: int
+    batches: int
+    samples: int
+    effort: float  # the batches, each counted as far as its learning rate allows it to teach
+    evidence: float  # for learning: logarithm of the test martingale at its largest
+    needed: float  # what proves learning
+    losses: tuple[float, ...]  # in nats, means over equal stretches
+    lr: float | None = None
+
+
+class StepMeasured(Measured):
+    """What an optimizer's steps did to the weights, at checkpoints; place is the step.
+
+    Of up to 16 weight matrices in the order of the model, over the steps measured since the event before.
+    """
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float | None
+    first_lr: float | None
+    peak_lr: float | None
+    norm: float  # of all gradients, in this step
+    usual_norm: float | None  # the median of the measured steps before; None: too few
+    exploding: bool = False  # far above its usual one, twice in a row
+    layers: tuple[str, ...] = ()  # what the user calls the matrices; "" not known
+    gradients: tuple[float, ...] = ()  # norms, medians over the steps
+    moved: tuple[float | None, ...] = ()  # |change| / |weight|, medians over the steps; None: it was zero before
+    ratios: tuple[float, ...] = ()  # the same of each measured step, median over the matrices
+    losses: tuple[float, ...] = ()  # that the measured steps were taken on
+    first_loss: float | None = None
+    usual_loss: float | None = None
+    classes: int | None = None  # where the loss is a plain cross entropy
+
+
+class OutputKept(Measured):
+    """The output of a model is kept beyond its step, with its graph; place is the line that keeps it."""
+
+    name: str  # the variable or attribute
+    count: int  # outputs in it by now
+    model: int
+
+
+class MemoryGrown(Measured):
+    """The memory of the process has grown at the same pace from step to step; place is an optimizer's step."""
+
+    steps: int
+    grown: int  # bytes
+    halves: tuple[float, float]  # bytes a step, in the first and the second half
+
+
+class RateLow(Measured):
+    """The highest learning rate of an optimizer is 0, or next to nothing beside what it was; place is the step."""
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float
+    peak_lr: float  # the highest so far; 0: it never had one
+    since: int  # the first step in a row for which this is true
+
+
+class UnitsMeasured(Measured):
+    """More than half of the units of a ReLU were zero in two looks at several batches; place is the last backward."""
+
+    layer: str  # its parameter, as the user reaches it; "" not known
+    parameter: int
+    units: int
+    dead: int  # zero for every sample
+    batches: int
+    samples: int  # rows that went through the layer: positions of a sequence or an image count each
     step: int  # backward passes so far, from 1
 
 

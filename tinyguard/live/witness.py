@@ -48,7 +48,7 @@ class Witness:
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
-        self._patches = Patches()
+        self.patches = Patches()
         self._order = 0
         self.attention.on_open.append(self.modules.watch)
         self.attention.on_close.append(self.modules.rest)
@@ -62,7 +62,7 @@ class Witness:
 
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
-            part.attach(self._patches)
+            part.attach(self.patches)
         for measure in (self.counting, *measures()):
             measure.attach(self)
         self._look_at_names()
@@ -70,7 +70,7 @@ class Witness:
 
     def detach(self) -> None:
         self.attention.close()
-        self._patches.remove()
+        self.patches.remove()
         self.recorder.on = False
 
     def begin(self, execution: Execution) -> None:

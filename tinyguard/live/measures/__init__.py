@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.rates import Rates
+from tinyguard.live.measures.readings import Readings
+from tinyguard.live.measures.units import Units
+from tinyguard.live.measures.updates import Updates
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -22,5 +28,15 @@ class Measure(Protocol):
 
 
 def measures() -> tuple[Measure, ...]:
-    """A new one of each."""
-    return (Learning(),)
+    """A new one of each; those that others read come first."""
+    readings = Readings()
+    return (
+        readings,
+        NotFinite(readings),
+        Learning(readings),
+        Updates(readings),
+        Units(),
+        Rates(readings),
+        Outputs(),
+        Memory(),
+    )
