@@ -25,6 +25,7 @@ from tinyguard.events import (
     Event,
     GradientsCleared,
     GradientsSet,
+    Measured,
     NameBound,
     SettingIgnored,
     TrainingPlanned,
@@ -159,9 +160,10 @@ def event_set(events: Iterable[Event]) -> set[Spot]:
 
 def _of_one_witness(event: Event) -> bool:
     """The other cannot see it, by nature: what is planned stands in the program only, and so does what code that
-    cannot be read is handed; names within functions are read off frames when something happens in them."""
+    cannot be read is handed; names within functions are read off frames when something happens in them; only a run has
+    numbers to be measured."""
     match event:
-        case TrainingPlanned() | SettingIgnored() | Escaped() | GradientsSet():
+        case TrainingPlanned() | SettingIgnored() | Escaped() | GradientsSet() | Measured():
             return True
         case NameBound():
             return event.local or event.place.cell is None

@@ -289,11 +289,29 @@ class GraphKept(Event):
 # --- measured while it runs ------------------------------------------------------------------------------------------
 
 
-class LossNotFinite(Event):
+class Measured(Event):
+    """What numbers show while the program runs: the static witness never sees it."""
+
+
+class LossNotFinite(Measured):
     """A loss is NaN or infinite, the first time; place is its backward pass."""
 
     value: float
     step: int  # backward passes so far, from 1
+
+
+class LabelsOutOfRange(Measured):
+    """A loss is given labels that its input has no place for; place is the loss. Told before torch raises."""
+
+    criterion: str
+    low: float  # the least and the greatest label of the batch, those aside that are to be ignored
+    high: float
+    outside: int  # labels out of range, of `labels`
+    labels: int
+    classes: int | None  # the class numbers wanted are 0 to classes - 1; None: numbers from 0 to 1 are wanted
+    only: float | None = None  # the one value that is out of range; None: there are several
+    models: tuple[ModelUse, ...] = ()
+    loader: int | None = None
 
 
 # --- optimizer -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.targets import Targets
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -23,4 +24,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(),)
+    return (Learning(), Targets())
