@@ -314,6 +314,23 @@ class LabelsOutOfRange(Measured):
     loader: int | None = None
 
 
+class LabelsAlike(Measured):
+    """The labels of a loader come class by class, or are all the same; place is where it is drawn from.
+
+    Told once the third class has come, or when the pass is over.
+    """
+
+    loader: int
+    samples: Samples
+    distinct: int  # labels seen; each came in one stretch
+    label: int  # the first of them
+    seen: int  # samples
+    batches: int
+    single: int  # batches with one label only
+    whole: bool  # a pass from the beginning to the end
+    used: bool | None  # losses were given such labels; None: no loss of class numbers was computed
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

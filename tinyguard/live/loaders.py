@@ -37,6 +37,8 @@ class Pass:
         self.measured = False
         self.told = True  # its end is an event
         self.loop = False  # a `for` draws, whose end is the end of the pass
+        self.batches = 0  # drawn so far
+        self.whole = False  # it went to the end, and was not broken off
 
 
 class Loaders:
@@ -55,7 +57,9 @@ class Loaders:
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
         self._names: dict[int, tuple[str, str]] = {}  # number -> split that its name tells, and the evidence
         self._datasets: set[int] = set()  # that were told of
+        self.latest: Pass | None = None  # of the batch that was drawn last
         self.on_dataset: list[Callable[[Any], None]] = []
+        self.on_start: list[Callable[[Any, Pass], None]] = []  # a loader, and its pass that begins
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
 
@@ -168,12 +172,14 @@ class Loaders:
             passed.told = False
         self._passes[key] = passed
         self.drawing = tuple(passed.loader for passed in self._passes.values())
+        for act in self.on_start:
+            act(loader, passed)
         dropped = self._recorder.observer(self._over)
         self._gone[key] = weakref.ref(iterator, lambda _: dropped(key))
 
     def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
         drawn = self._recorder.observer(self._drawn)
-        over = self._recorder.observer(self._over)
+        over = self._recorder.observer(self._ended)
 
         def draw(iterator: Any) -> Any:
             try:
@@ -195,9 +201,17 @@ class Loaders:
             passed.loop = self._recorder.places.in_loop()
             self._recorder.emit(BatchDrawn, passed.where, loader=passed.loader, samples=passed.samples)
             self._addresses[passed.loader] = addresses(batch)
+        passed.batches += 1
+        self.latest = passed
         for act in self.on_batch:
             act(passed.loader, batch)
         self._attention.lap()
+
+    def _ended(self, key: int) -> None:
+        passed = self._passes.get(key)
+        if passed is not None:
+            passed.whole = True
+        self._over(key)
 
     def _over(self, key: int) -> None:
         passed = self._passes.pop(key, None)
