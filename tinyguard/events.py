@@ -331,6 +331,18 @@ class LabelsAlike(Measured):
     used: bool | None  # losses were given such labels; None: no loss of class numbers was computed
 
 
+class BatchesRepeated(Measured):
+    """A training draws the same batches again and again from a loader that has others; place is where it draws."""
+
+    loader: int
+    samples: Samples
+    how: str  # "first": each time the first of a new pass; "order": passes in one order; "replay": by itertools.cycle
+    times: int  # so often so far
+    batches: int  # that the loader has
+    batch_size: int | None = None
+    shuffle: bool = False
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

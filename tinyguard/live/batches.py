@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import zlib
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tinyguard.live.modules import tensors_in
+
 LABELS = ("labels", "label", "targets", "target", "y")  # keys of batches that are dicts
 INPUTS = ("inputs", "images", "image", "pixel_values", "input_ids", "features", "x")
+
+MOST_ELEMENTS = 256  # of each tensor that make its fingerprint
 
 
 def readable(tensor: Any) -> bool:
@@ -46,3 +53,28 @@ def _named(batch: dict[Any, Any], names: tuple[str, ...]) -> Any:
 
 def _part(batch: Any, index: int) -> Any:
     return batch[index] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+
+
+def fingerprint(batch: Any) -> tuple[object, ...] | None:
+    """Equal for batches of equal content, and hardly for others. None: they are not at hand."""
+    tensors = list(islice(tensors_in(batch), 4))
+    if not tensors or not all(map(at_hand, tensors)):
+        return None
+    return tuple(found for tensor in tensors for found in (tensor.shape, checksum(some(tensor))))
+
+
+def some(tensor: Tensor) -> Tensor:
+    """Elements from all over the tensor, in a row."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // MOST_ELEMENTS)]
+
+
+def checksum(tensor: Tensor) -> int:
+    """Of the bytes of all elements. Read from memory: numpy may not be there, and does not know all types."""
+    row = tensor.contiguous()
+    return zlib.crc32(ctypes.string_at(row.data_ptr(), row.numel() * row.element_size()))
+
+
+def varied(tensor: Tensor) -> bool:
+    """Its rows are not all the same: made-up data often is."""
+    return len(tensor) > 1 and not bool((tensor[0] == tensor[1:]).all())

@@ -39,6 +39,7 @@ class Pass:
         self.loop = False  # a `for` draws, whose end is the end of the pass
         self.batches = 0  # drawn so far
         self.whole = False  # it went to the end, and was not broken off
+        self.iterator: Callable[[], Any] = lambda: None  # what draws, as long as it lives
 
 
 class Loaders:
@@ -163,6 +164,7 @@ class Loaders:
         if key in self._passes:
             self._over(key)  # persistent workers: one iterator for all passes
         passed = Pass(number, self.samples(loader))
+        passed.iterator = weakref.ref(iterator)
         key_of_loop = (number, self._recorder.here()[0])
         told = self._told.get(key_of_loop, 0)
         if told < FULL_PASSES and len(self._told) < MOST_LOOPS:

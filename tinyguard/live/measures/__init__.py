@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.repeats import Repeats
 from tinyguard.live.measures.targets import Targets
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Targets(), Labels())
+    return (Learning(), Targets(), Labels(), Repeats())

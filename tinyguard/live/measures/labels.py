@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tinyguard.events import LabelsAlike
-from tinyguard.live.batches import labels_of
+from tinyguard.live.batches import inputs_of, labels_of, varied
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.targets import CLASS_NUMBERS, asked_of
 
@@ -75,7 +75,7 @@ class Labels:
         if order is None or not order.open or order.passed is not self._loaders.latest:
             return
         labels = labels_of(batch)
-        if labels is None or not 0 < labels.numel() <= MOST_SAMPLES:
+        if labels is None or not 0 < labels.numel() <= MOST_SAMPLES or (not order.seen and _made_up(batch)):
             order.open = False
             return
         order.read(labels.tolist())
@@ -117,6 +117,12 @@ class Labels:
             whole=order.passed.whole,
             used=order.used,
         )
+
+
+def _made_up(batch: Any) -> bool:
+    """Its inputs are all the same: a stand-in for data, whose labels mean nothing."""
+    inputs = inputs_of(batch)
+    return inputs is not None and len(inputs) > 1 and not varied(inputs)
 
 
 def _extremes(target: Tensor) -> tuple[int, int] | None:
