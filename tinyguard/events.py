@@ -343,6 +343,50 @@ class BatchesRepeated(Measured):
     shuffle: bool = False
 
 
+class Normalisation(NamedTuple):
+    """What a transform `Normalize` subtracts and divides by, for each channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class TransformsRead(Measured):
+    """The transforms of a loader's data set, at its first pass; place is where it is drawn from."""
+
+    loader: int
+    samples: Samples
+    normalisations: tuple[Normalisation, ...]  # one after the other
+
+
+class InputsUnscaled(Measured):
+    """The first layer of a model that is trained gets pictures whose values are whole numbers as in a file, to 255.
+
+    Place is the forward pass; the first time for each model.
+    """
+
+    model: int
+    low: float
+    high: float
+    layer: str  # "Conv2d"
+    normalises: bool  # the model has layers that bring values to a scale, as batch norm
+    loader: int | None = None
+
+
+class InputsNormalisedAgain(Measured):
+    """The first layer of a model gets the values of a batch, which a transform has normalised, normalised once more.
+
+    Place is the forward pass; the first time for each model.
+    """
+
+    model: int
+    loader: int
+    normalisation: Normalisation
+    low: float  # of the batch, as it was drawn
+    high: float
+    low_after: float  # as the layer gets it
+    high_after: float
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 
