@@ -387,6 +387,17 @@ class InputsNormalisedAgain(Measured):
     high_after: float
 
 
+class SamplesShared(Measured):
+    """Two loaders give samples of which some are the same; place is where the later of them is drawn from."""
+
+    loader: int
+    other: int
+    shared: int  # samples
+    size: int  # samples of `loader` that were compared
+    other_size: int
+    how: str  # "indices": both are parts of one data set; "content": the same inputs were drawn from both
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

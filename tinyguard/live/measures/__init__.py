@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.repeats import Repeats
 from tinyguard.live.measures.targets import Targets
 
@@ -27,4 +28,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Targets(), Labels(), Repeats(), Inputs())
+    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts())
