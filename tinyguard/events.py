@@ -398,6 +398,16 @@ class SamplesShared(Measured):
     how: str  # "indices": both are parts of one data set; "content": the same inputs were drawn from both
 
 
+class LabelsChanged(Measured):
+    """Inputs of a loader came again in a later pass, each with one class number, and many with another than before."""
+
+    loader: int
+    samples: Samples
+    seen: int  # inputs that came again
+    changed: int  # of them with another label
+    by_chance: float  # the share of them that would change if labels were drawn for inputs at random
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

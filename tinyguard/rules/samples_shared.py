@@ -12,6 +12,7 @@ from tinyguard.story import Story
 from tinyguard.training import claimed_split, loader_of, overlapping
 
 LEAST = 0.01  # of the samples evaluated on: by fewer nobody's accuracy is misled
+LEAST_ALIKE = 0.1  # the same where samples are known by their content: CIFAR10 has 3 % of its test in its training set
 
 _START = """
 # %%
@@ -118,6 +119,15 @@ train_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(order
 val_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(order[:16]))  # TNY215 live
 """
         + _RUN,
+        # copies, of which the first was to be without the others
+        _START
+        + """
+# %%
+held_out = torch.randperm(96)[:24]
+train_loader = DataLoader(TensorDataset(inputs.clone(), labels), batch_size=16, shuffle=True)
+val_loader = DataLoader(TensorDataset(inputs[held_out], labels[held_out]), batch_size=16)  # TNY215 live
+"""
+        + _RUN,
     )
     good = (
         bad[0].replace("range(64, 96)", "range(80, 96)").replace("  # TNY215 live", ""),
@@ -168,6 +178,17 @@ for fold in range(3):
     train(model, train_loader)
     print(validate(model, val_loader))
 """,
+        # few different inputs: what is the same is no proof
+        _START
+        + """
+# %%
+codes = torch.randint(0, 2, (96, 8)).float()
+codes[:, 3:] = 0
+answers = codes[:, 0].long()
+train_loader = DataLoader(TensorDataset(codes[:72].clone(), answers[:72]), batch_size=16, shuffle=True)
+val_loader = DataLoader(TensorDataset(codes[72:].clone(), answers[72:]), batch_size=16)
+"""
+        + _RUN,
         # some of the training data, to see how far the two losses are apart
         _START
         + """
@@ -232,10 +253,19 @@ def _shared(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> tuple
         return None  # both are one split as a whole: so does it here
     for seen in story.all(Seen):
         if {seen.loader, seen.other} == {evaluated.loader, trained.loader}:
-            size = seen.size if seen.loader == evaluated.loader else seen.other_size
-            if seen.shared >= max(1, LEAST * size):
+            size, other = seen.size, seen.other_size
+            if seen.loader != evaluated.loader:
+                size, other = other, size
+            if seen.how == "content" and _many(seen.shared, size, other, trained.samples.size):
+                return seen.shared, size
+            if seen.how == "indices" and seen.shared >= LEAST * size:
                 return seen.shared, size
     return None
+
+
+def _many(shared: int, size: int, compared: int, whole: int | None) -> bool:
+    """Of `size` samples, `shared` were among the `compared` ones of a training set of `whole`."""
+    return shared * max(1.0, (whole or 0) / compared) >= LEAST_ALIKE * size
 
 
 def _read(built: LoaderBuilt) -> object:

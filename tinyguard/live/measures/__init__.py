@@ -9,6 +9,7 @@ from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.repeats import Repeats
+from tinyguard.live.measures.seen import Seen
 from tinyguard.live.measures.targets import Targets
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts())
+    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts(), Seen())
