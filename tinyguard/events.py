@@ -408,6 +408,21 @@ class LabelsChanged(Measured):
     by_chance: float  # the share of them that would change if labels were drawn for inputs at random
 
 
+class GeneratorCopied(Measured):
+    """A data set that is read by workers draws random numbers from a generator that it holds: each worker has a copy.
+
+    Place is where the loader is drawn from, at its first pass.
+    """
+
+    loader: int
+    samples: Samples
+    attribute: str  # "self.rng"
+    kind: str  # "numpy.random.Generator", "random.Random" ...
+    method: str  # that uses it: "Pictures.__getitem__"
+    workers: int
+    persistent: bool  # the workers live on from pass to pass
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.generators import Generators
 from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
@@ -29,4 +30,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts(), Seen())
+    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts(), Seen(), Generators())
