@@ -23,7 +23,10 @@ from tinyguard.notebook.cells import Notebook
 from tinyguard.record import Record
 
 # Examples that need what is not there, or that fail on purpose.
-NOT_EXECUTABLE: dict[str, str] = {}
+NOT_EXECUTABLE: dict[str, str] = {
+    "TNY902-bad-0": "takes 25 s; test_data_measures.py runs the like of it",
+    "TNY902-bad-1": "takes 25 s",
+}
 
 
 class Watching(Guard):

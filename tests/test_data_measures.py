@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import nn  # noqa: E402
 from tinyguard.errors import TrainingStoppedError  # noqa: E402
 from tinyguard.finding import Finding, Severity  # noqa: E402
 from tinyguard.guard import Guard  # noqa: E402
+from tinyguard.live.measures import waiting  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -73,4 +75,44 @@ def test_labels_out_of_range_are_told_of_at_the_thousandth_step_too(found: list[
 def test_losses_of_single_samples_in_vmap_are_left_alone(found: list[Finding]) -> None:
     loss = torch.func.vmap(nn.functional.cross_entropy)
     assert loss(torch.randn(4, 3), torch.tensor([0, 1, 2, 0])).shape == (4,)
+    assert codes(found) == []
+
+
+# --- TNY902 -----------------------------------------------------------------------------------------------------------
+
+
+class Slow(torch.utils.data.Dataset[Any]):
+    """Takes a while for each sample."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __len__(self) -> int:
+        return 200
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        time.sleep(self.seconds)
+        return torch.randn(4), index % 3
+
+
+def train(loader: Any, seconds: float = 0.0) -> None:
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
+        time.sleep(seconds)
+
+
+def test_waiting_for_batches_is_told_with_its_share(found: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SECONDS", 0.5)
+    train(torch.utils.data.DataLoader(Slow(0.04), batch_size=1, shuffle=True))
+    assert codes(found) == ["TNY902"]
+    assert found[0].evidence["share"] > 0.8
+
+
+def test_a_slow_model_waits_for_nobody(found: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SECONDS", 0.5)
+    train(torch.utils.data.DataLoader(Slow(0.0), batch_size=1, shuffle=True), seconds=0.01)
     assert codes(found) == []

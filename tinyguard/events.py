@@ -423,6 +423,19 @@ class GeneratorCopied(Measured):
     persistent: bool  # the workers live on from pass to pass
 
 
+class LoaderAwaited(Measured):
+    """A training spends most of its time waiting for the next batch; place is the loop that draws it."""
+
+    loader: int
+    samples: Samples
+    steps: int  # batches that were waited for; the first ones of passes, when workers start, do not count
+    waited_s: float  # from asking for a batch to getting it, while no work was left for the GPU
+    wall_s: float  # of these steps, all in all
+    workers: int
+    cores: int  # that this process may use
+    batch_size: int | None = None
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 

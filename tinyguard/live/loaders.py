@@ -6,8 +6,10 @@ import itertools
 import sys
 import weakref
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, SequentialSampler, Subset, TensorDataset
 from torch.utils.data.dataloader import _BaseDataLoaderIter
@@ -39,6 +41,8 @@ class Pass:
         self.loop = False  # a `for` draws, whose end is the end of the pass
         self.batches = 0  # drawn so far
         self.whole = False  # it went to the end, and was not broken off
+        self.asked_at = self.drawn_at = 0.0  # the last batch, on the clock of perf_counter
+        self.waited_s = 0.0  # for the last batch, while no device had anything else to do
         self.iterator: Callable[[], Any] = lambda: None  # what draws, as long as it lives
 
 
@@ -53,6 +57,7 @@ class Loaders:
         self._gone: dict[int, weakref.ref[Any]] = {}
         self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
         self._samples: dict[int, Samples] = {}
+        self._idle, self._asked_at = True, 0.0
         self._vision = False  # torchvision is observed
         self._building = 0  # depth of constructors of data sets
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
@@ -180,10 +185,12 @@ class Loaders:
         self._gone[key] = weakref.ref(iterator, lambda _: dropped(key))
 
     def _next(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        asked = self._recorder.observer(self._asked)
         drawn = self._recorder.observer(self._drawn)
         over = self._recorder.observer(self._ended)
 
         def draw(iterator: Any) -> Any:
+            asked()
             try:
                 batch = original(iterator)
             except StopIteration:
@@ -193,6 +200,10 @@ class Loaders:
             return batch
 
         return draw
+
+    def _asked(self) -> None:
+        self._idle = device_idle()
+        self._asked_at = perf_counter()
 
     def _drawn(self, key: int, batch: Any) -> None:
         passed = self._passes.get(key)
@@ -204,6 +215,9 @@ class Loaders:
             self._recorder.emit(BatchDrawn, passed.where, loader=passed.loader, samples=passed.samples)
             self._addresses[passed.loader] = addresses(batch)
         passed.batches += 1
+        now = perf_counter()
+        passed.asked_at, passed.drawn_at = self._asked_at, now
+        passed.waited_s = now - self._asked_at if self._idle else 0.0
         self.latest = passed
         for act in self.on_batch:
             act(passed.loader, batch)
@@ -301,6 +315,13 @@ class Loaders:
         """The cell is over, and with it the loops that were broken off. Who calls `next` may go on in another cell."""
         for key in [key for key, passed in self._passes.items() if passed.loop]:
             self._over(key)
+
+
+def device_idle() -> bool:
+    """No work is queued for the GPU, so that waiting for a batch is time lost. Does not wait itself."""
+    if not torch.cuda.is_initialized() or torch.cuda.is_current_stream_capturing():
+        return True
+    return bool(torch.cuda.current_stream().query())
 
 
 def addresses(batch: Any) -> dict[int, bool]:

@@ -12,6 +12,7 @@ from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.repeats import Repeats
 from tinyguard.live.measures.seen import Seen
 from tinyguard.live.measures.targets import Targets
+from tinyguard.live.measures.waiting import Waiting
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -30,4 +31,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts(), Seen(), Generators())
+    return (Learning(), Targets(), Labels(), Repeats(), Inputs(), Parts(), Seen(), Generators(), Waiting())
