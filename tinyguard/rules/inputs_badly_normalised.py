@@ -175,8 +175,10 @@ train(get_model(), DataLoader(data, batch_size=8, shuffle=True))
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         match event:
-            case InputsUnscaled(normalises=False):
-                yield self._unscaled(event, story)
+            case InputsUnscaled(normalises=False, model=model):
+                first = next(seen for seen in story.all(InputsUnscaled) if seen.model == model)
+                if event is first:  # further loaders of the same data are no other cause
+                    yield self._unscaled(event, story)
             case InputsNormalisedAgain():
                 yield self._again(event, story)
             case TransformsRead(normalisations=normalisations) if len(normalisations) > 1:
