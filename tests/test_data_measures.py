@@ -10,12 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from tinyguard.errors import TrainingStoppedError  # noqa: E402
-from tinyguard.finding import Finding, Severity  # noqa: E402
-from tinyguard.guard import Guard  # noqa: E402
-from tinyguard.live.measures import waiting  # noqa: E402
+from tinyguard.errors import TrainingStoppedError
+from tinyguard.finding import Finding, Severity
+from tinyguard.guard import Guard
+from tinyguard.live.measures import waiting
 
 pytestmark = pytest.mark.slow
 

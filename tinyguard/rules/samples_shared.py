@@ -59,7 +59,7 @@ class SamplesShared(Rule):
 
     code = "TNY215"
     severity = Severity.WARNING
-    on = (PassEnded,)
+    on = (Seen, PassEnded)
     serves = ("F2",)
     bad = (
         # a slip of the hand
@@ -117,6 +117,32 @@ val_loader = DataLoader(val_set, batch_size=10)
 order = torch.randperm(96).tolist()
 train_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(order[:80]))
 val_loader = DataLoader(data, batch_size=16, sampler=SubsetRandomSampler(order[:16]))  # TNY215 live
+"""
+        + _RUN,
+        # one batch for the evaluation, drawn by hand
+        _START
+        + """
+# %%
+train_set, _ = random_split(data, [80, 16])
+_, val_set = random_split(data, [80, 16])  # TNY215 live
+train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
+val_loader = DataLoader(val_set, batch_size=16)
+model = nn.Linear(8, 3)
+for epoch in range(2):
+    train(model, train_loader)
+    with torch.no_grad():
+        features, target = next(iter(val_loader))
+        print((model(features).argmax(1) == target).float().mean())
+""",
+        # a class that was made more frequent before the split
+        _START
+        + """
+# %%
+rare = labels == 0
+more, answers = torch.cat([inputs, inputs[rare].repeat(3, 1)]), torch.cat([labels, labels[rare].repeat(3)])
+order = torch.randperm(len(more))
+train_loader = DataLoader(TensorDataset(more[order[48:]], answers[order[48:]]), batch_size=16, shuffle=True)
+val_loader = DataLoader(TensorDataset(more[order[:48]], answers[order[:48]]), batch_size=16)  # TNY215 live
 """
         + _RUN,
         # copies, of which the first was to be without the others
@@ -205,12 +231,16 @@ print(validate(model, train_part_loader))
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, PassEnded) or not event.models or event.backward or event.stepped:
-            return
-        evaluated = loader_of(event.loader, story)
-        backward = _training_before(event, story)
+        match event:
+            case PassEnded(loader=number, models=models) if models and not event.backward and not event.stepped:
+                backward = _training_before(event, story)
+            case Seen(loader=number):  # a batch is drawn by hand, right after a training
+                backward = story.last(BackwardRan)
+            case _:
+                return
+        evaluated = loader_of(number, story)
         trained = loader_of(backward.loader, story) if backward is not None else None
-        if evaluated is None or trained is None or backward is None or not _held_out(evaluated, story):
+        if evaluated is None or trained is None or not _held_out(evaluated, story):
             return
         shared = _shared(evaluated, trained, story)
         if shared is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from tinyguard.events import LabelsChanged, SamplesShared
 from tinyguard.live.batches import inputs_of, labels_of, row_hashes
 from tinyguard.live.loaders import Pass
@@ -17,7 +19,8 @@ MOST_LOADERS = 16  # that are remembered
 AGAIN = 32  # inputs met again, before their labels are judged
 OFTEN = 0.75  # of what chance would change; labels that are made noisy on purpose, 20 % of them, stay far below
 IN_COMMON = 16  # inputs of two loaders, before it is told
-DOUBLES = 0.02  # of a loader's inputs; where more are the same, two equal inputs need not be one sample
+DOUBLES = 0.02  # of a loader's inputs; where more are the same, two equal inputs need not be one sample ...
+RICH = 8  # ... but for inputs of so many different values, none of them by chance
 LATER_PASSES = 2  # in which labels are compared
 
 
@@ -33,10 +36,12 @@ class Drawn:
         self.again: set[int] = set()  # inputs of this pass
         self.seen = self.changed = 0  # inputs of later passes
         self.told = False
+        self.rich = False
 
     @property
     def unique(self) -> bool:
-        return len(self.double) <= DOUBLES * len(self.labels)
+        """Equal inputs are one sample, or copies of it."""
+        return self.rich or len(self.double) <= DOUBLES * len(self.labels)
 
     def begin(self, passed: Pass) -> None:
         self.passed = passed
@@ -101,6 +106,8 @@ class Seen:
         if inputs is None or not inputs.numel():
             drawn.read = MOST_SAMPLES
             return
+        if not drawn.labels:
+            drawn.rich = is_rich(inputs[0])
         known = labels is not None and len(labels) == len(inputs)
         drawn.take(row_hashes(inputs), labels.tolist() if known and labels is not None else [None] * len(inputs))
         if drawn.passes > 1 and drawn.seen >= AGAIN and drawn.changed >= OFTEN * drawn.by_chance * drawn.seen > 0:
@@ -141,3 +148,11 @@ class Seen:
                     other_size=len(theirs.labels),
                     how="content",
                 )
+
+
+def is_rich(sample: Tensor) -> bool:
+    """It has many values that were measured: no code, count or grid, of which two may well be the same."""
+    if not sample.is_floating_point():
+        return False
+    values = sample.detach().reshape(-1)[:4096].unique()
+    return len(values) >= RICH and bool((values != values.round()).sum() >= RICH)
