@@ -111,7 +111,7 @@ def is_named(value: Any) -> bool:
     """A thing of torch that events speak of; a data set of the user's own class is told of with its loader."""
     if isinstance(value, Dataset):
         return type(value).__module__.partition(".")[0] in ("torch", "torchvision")
-    return isinstance(value, NAMED)
+    return isinstance(value, NAMED) and not type(value).__module__.startswith("torchvision.transforms")
 
 
 def binding_lines(source: str) -> dict[str, list[int]]:

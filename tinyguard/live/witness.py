@@ -57,7 +57,7 @@ class Witness:
         self.loaders.on_dataset.append(self.names.look_for)
         self.losses.on_loss.append(self.loaders.measured)
         self.losses.on_measure.append(self.loaders.compared)
-        self.loaders.on_start += (self.modules.flush, self._look_at_names, self.names.look_around)
+        self.loaders.on_look += (self.modules.flush, self._look_at_names, self.names.look_around)
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:

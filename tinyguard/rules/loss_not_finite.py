@@ -129,7 +129,7 @@ from torch import nn
 
 torch.manual_seed(0)
 model = nn.Linear(4, 3)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
 scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
 inputs, targets = 50 * torch.randn(16, 4), torch.randint(0, 3, (16,))
 # %%

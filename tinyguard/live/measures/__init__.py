@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.finiteness import NotFinite
+from tinyguard.live.measures.generators import Generators
+from tinyguard.live.measures.inputs import Inputs
+from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
+from tinyguard.live.measures.repeats import Repeats
+from tinyguard.live.measures.seen import Seen
+from tinyguard.live.measures.targets import Targets
 from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.updates import Updates
+from tinyguard.live.measures.waiting import Waiting
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -39,4 +47,12 @@ def measures() -> tuple[Measure, ...]:
         Rates(readings),
         Outputs(),
         Memory(),
+        Targets(),
+        Labels(),
+        Repeats(),
+        Inputs(),
+        Parts(),
+        Seen(),
+        Generators(),
+        Waiting(),
     )
