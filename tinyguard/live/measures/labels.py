@@ -88,7 +88,7 @@ def ahead(loader: Any) -> Ahead | None:
     dataset = loader.dataset
     column = dataset.tensors[-1] if isinstance(dataset, TensorDataset) else getattr(dataset, "targets", None)
     if isinstance(column, list) and 0 < len(column) <= MOST_LABELS and isinstance(column[0], int):
-        column = torch.as_tensor(column)
+        column = torch.as_tensor(column, device="cpu")
     if (
         not isinstance(column, Tensor)
         or not at_hand(column)

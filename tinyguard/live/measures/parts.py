@@ -73,7 +73,7 @@ class Parts:
         if type(sampler) is SubsetRandomSampler:
             indices = _indices(sampler.indices)
         elif type(sampler) in (SequentialSampler, RandomSampler) and len(dataset) <= MOST_SAMPLES:
-            indices = torch.arange(len(dataset))
+            indices = torch.arange(len(dataset), device="cpu")
         else:
             return None
         while isinstance(dataset, Subset) and indices is not None:
@@ -85,7 +85,7 @@ class Parts:
         whole, length, first = self._whole(dataset)
         if length > MOST_SAMPLES or not len(indices):
             return None
-        mine = torch.zeros(length, dtype=torch.bool)
+        mine = torch.zeros(length, dtype=torch.bool, device="cpu")
         mine[indices + first] = True
         return whole, mine
 
@@ -110,7 +110,7 @@ def _indices(indices: Any) -> Tensor | None:
     if len(indices) > MOST_SAMPLES:
         return None
     try:
-        return torch.as_tensor(indices, dtype=torch.long).reshape(-1)
+        return torch.as_tensor(indices, dtype=torch.long, device="cpu").reshape(-1)
     except (TypeError, ValueError, RuntimeError):
         return None
 
