@@ -288,11 +288,26 @@ class GraphKept(Event):
 # --- measured while it runs ------------------------------------------------------------------------------------------
 
 
-class LossNotFinite(Event):
+class Measured(Event):
+    """What numbers show while the program runs: the static witness never sees it."""
+
+
+class LossNotFinite(Measured):
     """A loss is NaN or infinite, the first time; place is its backward pass."""
 
     value: float
     step: int  # backward passes so far, from 1
+
+
+class MetricsWithdrawn(Measured):
+    """What this cell has reported so far no longer stands: it runs anew, or the unit of its numbers shows only now."""
+
+
+class EpochReported(Measured):
+    """The running cell has just told something of an epoch; place is the cell."""
+
+    epoch: int  # counts from 1
+    steps: int  # of optimizers, in this training
 
 
 # --- optimizer -------------------------------------------------------------------------------------------------------
@@ -364,7 +379,10 @@ class SettingIgnored(Event):
 
 
 class MetricReported(Event):
-    """A number that a cell's recorded output, a history or a log reports; place is the cell that printed it."""
+    """A number that an output, a history or a log reports; place is the cell that printed it.
+
+    Live a history is a dict of the notebook's, whether or not it is printed.
+    """
 
     name: str  # "test accuracy", "train loss": split and kind as far as the text tells them
     kind: str  # "accuracy" (fraction of 1) or "loss"

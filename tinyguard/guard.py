@@ -8,9 +8,10 @@ from typing import Any
 from tinyguard.errors import TrainingStoppedError
 from tinyguard.events import Event, RunEnded
 from tinyguard.finding import Finding, Place, Severity
-from tinyguard.judge import Judge, with_causes
+from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.session import Session
+from tinyguard.metrics import Metrics
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.syntax import parse
 from tinyguard.rule import Rule, catalogue
@@ -45,7 +46,12 @@ class Guard:
         self._found: dict[tuple[object, ...], Finding] = {}
         self._stepped = False
         self._session = Session(
-            self.see, cells=self.cells, namespace=namespace, on_fault=self._observer_failed, shell=shell
+            self.see,
+            cells=self.cells,
+            namespace=namespace,
+            on_fault=self._observer_failed,
+            shell=shell,
+            listener=Metrics(self.see, lambda: self._judge.story),
         )
         self._session.on_end.append(self._cell_ended)
 
@@ -80,7 +86,7 @@ class Guard:
         """Judges an event; called by the witness while the program runs."""
         new = [finding for finding in self._judge.see(event) if self._is_new(finding)]
         for finding in new:
-            self._tell(finding)
+            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
         worst = max((finding.severity for finding in new), default=None)
         if self.stop is not None and worst is not None and worst >= self.stop:
             first = next(finding for finding in new if finding.severity == worst)

@@ -12,6 +12,7 @@ from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.kernel import Kernel
 
 if TYPE_CHECKING:
+    from tinyguard.live.printed import Listener
     from tinyguard.live.witness import Witness
 
 # What imports torch; a cell that names none of these and trains all the same is seen from the next cell on.
@@ -29,8 +30,10 @@ class Session:
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
         shell: Any = None,
+        listener: Listener | None = None,
     ) -> None:
         self.cells = cells
+        self._listener = listener
         self.witness: Witness | None = None
         self.on_end: list[Callable[[Execution, Any], None]] = []
         self._sink = sink
@@ -58,7 +61,13 @@ class Session:
         if self.witness is None:
             from tinyguard.live.witness import Witness
 
-            witness = Witness(self._sink, cells=self.cells, namespace=self._namespace, on_fault=self._on_fault)
+            witness = Witness(
+                self._sink,
+                cells=self.cells,
+                namespace=self._namespace,
+                on_fault=self._on_fault,
+                listener=self._listener,
+            )
             try:
                 witness.attach()
             except BaseException:

@@ -9,6 +9,7 @@ from tinyguard.events import CellExecuted, Event
 from tinyguard.finding import Place
 from tinyguard.live.attention import Attention
 from tinyguard.live.cells import Cells, Execution
+from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
 from tinyguard.live.measures import measures
@@ -17,6 +18,7 @@ from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
 from tinyguard.live.patches import Patches
 from tinyguard.live.places import Places
+from tinyguard.live.printed import Listener, Printed
 from tinyguard.live.recorder import Recorder
 from tinyguard.live.seeds import Seeds
 
@@ -25,7 +27,7 @@ class Witness:
     """Everything that is observed, from `attach` to `detach`.
 
     `namespace` gives the names of the notebook; `sink` gets the events; `on_fault` is told once when an observer
-    fails, after which nothing is observed any more.
+    fails, after which nothing is observed any more; `listener` hears what cells print.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class Witness:
         cells: Cells,
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
+        listener: Listener | None = None,
     ) -> None:
         self.cells = cells
+        self._listener = listener
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
@@ -45,6 +49,8 @@ class Witness:
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
+        self._histories = Histories(namespace)
+        self._printed = Printed(self.recorder, self._heard)
         self._patches = Patches()
         self._order = 0
         self.attention.on_open.append(self.modules.watch)
@@ -61,9 +67,11 @@ class Witness:
         for measure in measures():
             measure.attach(self)
         self._look_at_names()
+        self._histories.grown()
         self.attention.look()
 
     def detach(self) -> None:
+        self._printed.end()
         self.attention.close()
         self._patches.remove()
         self.recorder.on = False
@@ -78,12 +86,23 @@ class Witness:
         self.optimizers.begin()
         self.attention.forget()
         self.attention.look()
+        if self._listener is not None:
+            self._listener.begin(place)
+            self._printed.begin()
 
     def end(self, execution: Execution) -> None:
         """A cell has run, or was broken off."""
         self.loaders.leave()
         self.modules.flush()
         self.names.look(execution)
+        self._printed.end()
+        if self._listener is not None:
+            for history, known in self._histories.grown():
+                self._listener.kept(Place(self.cells.path, execution.number), history, known)
+
+    def _heard(self, text: str) -> None:
+        if self._listener is not None:
+            self._listener.printed(text, self.optimizers.steps)
 
     def _looking(self) -> bool:
         return self.attention.open

@@ -13,11 +13,12 @@ from tinyguard.curves import (
     decision,
     evaluated_samples,
     is_stuck,
+    judged,
     listed,
+    now,
     percent,
-    reporting_cells,
 )
-from tinyguard.events import Event, MetricReported, RunEnded
+from tinyguard.events import EpochReported, Event, MetricReported, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -78,7 +79,7 @@ class AccuracyAtChance(Rule):
 
     code = "TNY701"
     severity = Severity.ERROR
-    on = (RunEnded,)
+    on = (RunEnded, EpochReported)
     serves = ("K1", "The problem")
     bad = (
         _TRAINING
@@ -154,12 +155,13 @@ run(3)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell in reporting_cells(story):
+        for cell in judged(event, story):
             classes = class_count(cell)
             if classes is None:
                 continue
             samples = evaluated_samples(cell)
-            stuck = [curve for curve in curves(cell.metrics, "accuracy") if is_stuck(curve, classes, samples)]
+            accuracies = now(event, curves(cell.metrics, "accuracy"))
+            stuck = [curve for curve in accuracies if is_stuck(curve, classes, samples)]
             if stuck:
                 yield self._finding(stuck, cell, story, classes, stuck[0].samples or samples)
 
