@@ -29,8 +29,10 @@ ALLOWED: dict[str, set[str]] = {
     "classes": GROUND | {"events"},
     "chance": set(),
     "curves": GROUND | {"events", "story", "chance"},
+    "evaluations": GROUND | {"events", "story", "curves"},
     "rule": GROUND | {"events", "story"},
-    "rules": GROUND | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves"},
+    "rules": GROUND
+    | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves", "evaluations"},
     "notebook": {"record", "pattern"},
     "program": GROUND | {"events", "notebook", "datasets", "splits"},
     "live": GROUND | {"errors", "events", "notebook", "datasets", "splits"},

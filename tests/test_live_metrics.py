@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,9 @@ pytest.importorskip("torch")
 pytest.importorskip("IPython")
 
 from live_examples import Watching, _shell
+from torch.nn.modules import module as module_hooks
 
-from tinyguard.events import Event, MetricReported
+from tinyguard.events import EvaluationMeasured, Event, MetricReported
 from tinyguard.finding import Finding
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,8 @@ from torch.utils.data import DataLoader, TensorDataset
 torch.manual_seed(0)
 inputs, labels = torch.randn(1040, 8), torch.arange(1040) % 10
 train_loader = DataLoader(TensorDataset(inputs, labels), batch_size=8, shuffle=True)
-test_loader = DataLoader(TensorDataset(torch.randn(2000, 8), torch.arange(2000) % 10), batch_size=500)
+test_inputs, test_labels = torch.randn(2000, 8), torch.arange(2000) % 10
+test_loader = DataLoader(TensorDataset(test_inputs, test_labels), batch_size=500)
 model = nn.Linear(8, 10)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
@@ -40,11 +41,20 @@ def run(epochs):
             loss.backward()
             optimizer.step()
         model.eval()
-        correct = 0
         with torch.no_grad():
-            for x, y in test_loader:
-                correct += (model(x).argmax(1) == y).sum().item()
-        print(f"Epoch {epoch + 1}: train loss {loss.item():.4f}, test acc {correct / 2000:.2%}")
+            evaluate(epoch)
+"""
+
+PRINTING = """
+def evaluate(epoch):
+    correct = (model(test_inputs).argmax(1) == test_labels).sum().item()
+    print(f"Epoch {epoch + 1}: test acc {correct}/2000")
+"""
+
+SILENT = """
+def evaluate(epoch):
+    for x, y in test_loader:
+        model(x)
 """
 
 
@@ -86,11 +96,29 @@ def notebook() -> Iterator[Notebook]:
 
 
 def test_an_accuracy_at_chance_is_told_at_the_end_of_the_epoch_that_shows_it(notebook: Notebook) -> None:
-    notebook.run(TRAINING)
+    notebook.run(TRAINING + PRINTING)
     notebook.run("run(4)")
     told = [line for code, line in notebook.told if code == "TNY701"]
     assert len(told) == 1  # once, though the end of the cell shows it again
     assert told[0].startswith("Epoch 2")  # 260 steps; the 130 of a single epoch are too few
+
+
+def test_an_evaluation_is_counted_by_the_guard_and_its_hooks_are_gone_when_it_is_over(notebook: Notebook) -> None:
+    notebook.run(TRAINING + SILENT)
+    notebook.run("run(2)")
+    found = notebook.seen(EvaluationMeasured)
+    assert [(one.count, one.labels, one.steps, one.epochs) for one in found] == [(2000, 10, 130, 1), (2000, 10, 260, 2)]
+    notebook.run("correct = (model(test_inputs).argmax(1) == test_labels).sum().item()")
+    assert found[-1].correct == notebook.shell.user_ns["correct"]
+    notebook.guard.end()
+    assert not module_hooks._global_forward_hooks
+    assert not module_hooks._global_forward_pre_hooks
+
+
+def test_what_is_trained_on_is_no_evaluation(notebook: Notebook) -> None:
+    notebook.run(TRAINING + SILENT)
+    notebook.run("model.eval()\nfor x, y in train_loader:\n    model(x).sum().backward()\n    optimizer.step()")
+    assert notebook.seen(EvaluationMeasured) == []
 
 
 def test_what_a_cell_prints_goes_where_it_went_and_the_stream_is_left_as_it_was(notebook: Notebook) -> None:
@@ -112,9 +140,9 @@ def test_the_guard_does_not_read_what_it_says_itself(notebook: Notebook) -> None
 
 def test_off_in_the_middle_of_a_cell_ends_it(notebook: Notebook) -> None:
     notebook.shell.user_ns["off"] = notebook.guard.end
-    notebook.run("import torch\nprint('test acc 12%')\noff()\nprint('test acc 13%')")
+    notebook.run("import sys, torch\nprint('test acc 12%')\noff()\nprint('test acc 13%')\nstream = sys.stdout.write")
     assert [metric.value for metric in notebook.seen(MetricReported)] == [0.12]
-    assert is_clean(notebook.out) and is_clean(sys.stderr)
+    assert not hasattr(notebook.shell.user_ns["stream"], "__wrapped__")
 
 
 def test_a_history_in_the_namespace_is_read_once(notebook: Notebook) -> None:

@@ -97,6 +97,13 @@ class Event(Record):
                 return line
         return self.place
 
+    @property
+    def cell(self) -> Place:
+        """The cell that was run; a script's outermost file where there is no cell."""
+        way = (*self.via, self.place)
+        outermost = next((place for place in way if place.cell is not None), way[0])
+        return Place(outermost.path, outermost.cell)
+
 
 # --- execution state -------------------------------------------------------------------------------------------------
 
@@ -297,6 +304,36 @@ class LossNotFinite(Measured):
 
     value: float
     step: int  # backward passes so far, from 1
+
+
+class EvaluationMeasured(Measured):
+    """A pass over a loader on which nothing was trained is over, and a model gave scores for classes in it.
+
+    Its labels are what the loader gave; what the program compares them with, and how, is its own affair.
+    """
+
+    model: int
+    parameters: Parameters
+    training: bool  # its mode
+    loader: int
+    samples: Samples
+    count: int  # samples that were looked at
+    correct: int  # of them
+    classes: int  # width of its output
+    predicted: int  # distinct classes among its predictions
+    prediction: int  # the most frequent of them
+    labels: int  # distinct labels
+    largest: int  # samples of the most frequent label
+    output_sum: float  # of all outputs: the same only when all outputs are
+    moved: bool = False  # the outputs are on another device than the labels that the loader gave
+    steps: int  # before it, of the optimizers that hold parameters of the model
+    epochs: int  # passes over loaders in which they stepped
+    steps_of_all: int  # of all optimizers
+    epochs_of_all: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.count
 
 
 class MetricsWithdrawn(Measured):

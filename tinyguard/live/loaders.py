@@ -57,6 +57,7 @@ class Loaders:
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
+        self.on_end: list[Callable[[Pass], None]] = []  # of every pass, also of those that nobody looked at
 
     def attach(self, patches: Patches) -> None:
         patches.replace(DataLoader, "__init__", self._init)
@@ -201,7 +202,11 @@ class Loaders:
     def _over(self, key: int) -> None:
         passed = self._passes.pop(key, None)
         self._gone.pop(key, None)
-        if passed is None or passed.where is None:
+        if passed is None:
+            return
+        for tell in self.on_end:
+            tell(passed)
+        if passed.where is None:
             return
         for act in self.on_pass:
             act(passed)
@@ -264,6 +269,10 @@ class Loaders:
 
     def known_samples(self, loader: int) -> Samples | None:
         return self._samples.get(loader)
+
+    def passing(self, loader: int) -> Pass | None:
+        """The pass over this loader that has begun and is not over."""
+        return next((passed for passed in self._passes.values() if passed.loader == loader), None)
 
     @property
     def drawing(self) -> tuple[int, ...]:

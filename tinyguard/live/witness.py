@@ -76,6 +76,10 @@ class Witness:
         self._patches.remove()
         self.recorder.on = False
 
+    def undo_with(self, undo: Callable[[], None]) -> None:
+        """Something that a measure has hooked, to be taken away in the end."""
+        self._patches.undo_with(undo)
+
     def begin(self, execution: Execution) -> None:
         """A cell is about to run."""
         self._order += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.learning import Learning
 
 if TYPE_CHECKING:
@@ -23,4 +24,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(),)
+    return (Learning(), Evaluation())
