@@ -306,6 +306,33 @@ class LossNotFinite(Measured):
     step: int  # backward passes so far, from 1
 
 
+class ParametersHidden(Measured):
+    """A model keeps trainable parameters where `parameters()` does not find them; place is where its class puts them.
+
+    Whether they are used, and whether an optimizer got them all the same, other events tell.
+    """
+
+    model: int
+    registered: Parameters  # what `parameters()` finds
+    attribute: str  # "layers", "encoder.blocks"
+    container: str  # "list", "dict", "tuple"
+    parameters: Parameters
+    numbers: int  # weights in them
+
+
+class WeightsNotKept(Measured):
+    """Weights that were put aside as a reference to those of the model are used again, after steps have changed them.
+
+    Place is where they are loaded or saved.
+    """
+
+    model: int
+    taken: Place  # where `state_dict()` was called
+    steps: int  # of the model's optimizers since
+    steps_before: int
+    how: str  # "load_state_dict": into the model that they are of; "torch.save"
+
+
 class EvaluationMeasured(Measured):
     """A pass over a loader on which nothing was trained is over, and a model gave scores for classes in it.
 

@@ -21,6 +21,7 @@ from tinyguard.live.places import Places
 from tinyguard.live.printed import Listener, Printed
 from tinyguard.live.recorder import Recorder
 from tinyguard.live.seeds import Seeds
+from tinyguard.live.work import Work
 
 
 class Witness:
@@ -47,6 +48,7 @@ class Witness:
         self.modules = Modules(self.recorder, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
+        self.work = Work(self.recorder, self.optimizers, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
         self._histories = Histories(namespace)
@@ -75,6 +77,10 @@ class Witness:
         self.attention.close()
         self._patches.remove()
         self.recorder.on = False
+
+    def patch(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Something that a measure puts in the place of a function; see `Patches.replace`."""
+        self._patches.replace(owner, name, make)
 
     def undo_with(self, undo: Callable[[], None]) -> None:
         """Something that a measure has hooked, to be taken away in the end."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
-from torch.optim import Optimizer
 
 from tinyguard.events import EvaluationMeasured
 from tinyguard.live.loaders import Pass
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 200_000  # of one pass; what comes behind them is not counted
 MOST_EVENTS = 1000  # in one session
-MOST_OPTIMIZERS = 200
 
 
 class Tally:
@@ -49,15 +47,6 @@ class Measuring:
         self.tallies: dict[int, Tally] = {}
 
 
-class Trained:
-    """An optimizer's work so far."""
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = weakref.ref(optimizer)
-        self.steps = 0
-        self.epochs = 0
-
-
 class Evaluation:
     """Looks at the outputs of whole models while a loader is being drawn from and nothing is trained on its batches.
 
@@ -69,33 +58,15 @@ class Evaluation:
         self._recorder = witness.recorder
         self._loaders = witness.loaders
         self._passes: dict[int, Measuring] = {}  # by loader
-        self._trained: dict[int, Trained] = {}
-        self._steps = self._epochs = self._told = self._depth = 0
+        self._work = witness.work
+        self._told = self._depth = 0
         self._handles: list[Any] = []
         self._off = False
         observer = self._recorder.observer
         self._entered, self._left = _plainly(observer(self._enter)), _plainly(observer(self._leave))
         witness.loaders.on_batch.append(self._drawn)
         witness.loaders.on_end.append(self._over)
-        witness.optimizers.on_step.append(self._stepped)
         witness.undo_with(self._rest)
-
-    # --- training -----------------------------------------------------------------------------------------------------
-
-    def _stepped(self, optimizer: Optimizer) -> None:
-        self._steps += 1
-        number = self._recorder.numbers.of(optimizer)
-        if number not in self._trained:
-            if len(self._trained) >= MOST_OPTIMIZERS:
-                return
-            self._trained[number] = Trained(optimizer)
-        self._trained[number].steps += 1
-
-    def _epoch_over(self, passed: Pass) -> None:
-        self._epochs += 1
-        for number in passed.stepped:
-            if number in self._trained:
-                self._trained[number].epochs += 1
 
     # --- a pass -------------------------------------------------------------------------------------------------------
 
@@ -124,8 +95,6 @@ class Evaluation:
 
     def _over(self, passed: Pass) -> None:
         trains = passed.backward or bool(passed.stepped)
-        if trains and passed.stepped:
-            self._epoch_over(passed)
         measuring = self._passes.pop(passed.loader, None)
         if measuring is None:
             return
@@ -196,8 +165,7 @@ class Evaluation:
         if int(labels.min()) < 0 or int(labels.max()) >= tally.classes:
             return  # labels of something else, or some that are to be ignored
         predictions, of_labels = torch.bincount(predicted), torch.bincount(labels)
-        parameters = {id(parameter) for parameter in model.parameters()}
-        trained = [one for one in self._trained.values() if _holds(one.optimizer(), parameters)]
+        own, everything = self._work.on(model), self._work.all
         self._told += 1
         self._recorder.emit(
             EvaluationMeasured,
@@ -216,10 +184,10 @@ class Evaluation:
             largest=int(of_labels.max()),
             output_sum=float(torch.stack(tally.sums).sum()),
             moved=tally.moved,
-            steps=sum(one.steps for one in trained),
-            epochs=sum(one.epochs for one in trained),
-            steps_of_all=self._steps,
-            epochs_of_all=self._epochs,
+            steps=own.steps,
+            epochs=own.epochs,
+            steps_of_all=everything.steps,
+            epochs_of_all=everything.epochs,
         )
 
 
@@ -230,12 +198,6 @@ def _labels(batch: Any) -> Tensor | None:
         last = tensor if several else None
     whole = last is not None and not (last.is_floating_point() or last.is_complex() or last.dtype is torch.bool)
     return last if whole and last is not None and last.dim() == 1 and type(last) is Tensor else None
-
-
-def _holds(optimizer: Optimizer | None, parameters: set[int]) -> bool:
-    return optimizer is not None and any(
-        id(parameter) in parameters for group in optimizer.param_groups for parameter in group["params"]
-    )
 
 
 def _plainly(hook: Any) -> Any:
