@@ -35,6 +35,7 @@ class Modules:
         self.uses: list[Use] = []  # forward passes since the last backward
         self.on_cleared: list[Callable[[Parameters, str], None]] = []
         self.on_use: list[Callable[[Use], None]] = []
+        self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
 
     def attach(self, patches: Patches) -> None:
@@ -171,6 +172,8 @@ class Modules:
             tag(tensor, use)
         for act in self.on_use:
             act(use)
+        for look in self.on_root:
+            look(module)
 
     def use(self, module: nn.Module, output: Any) -> ModelUse:
         width = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.saved_weights import SavedWeights
+from tinyguard.live.measures.unregistered import Unregistered
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -25,4 +26,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Evaluation(), SavedWeights())
+    return (Learning(), Evaluation(), SavedWeights(), Unregistered())
