@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluations": GROUND | {"events", "story", "curves"},
     "rule": GROUND | {"events", "story"},
     "rules": GROUND
-    | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves", "evaluations"},
+    | {"events", "story", "rule", "datasets", "training", "steps", "runs", "chance", "curves", "evaluations", "bands"},
     "notebook": {"record", "pattern"},
     "program": GROUND | {"events", "notebook", "datasets", "splits"},
     "live": GROUND | {"errors", "events", "notebook", "datasets", "splits"},
@@ -46,7 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "judge": GROUND | {"events", "story", "rule"},
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress", "classes"},
     "metrics": GROUND | {"events", "story", "program", "classes"},
-    "guard": GROUND | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress", "metrics"},
+    "guard": GROUND
+    | {"errors", "events", "story", "rule", "notebook", "live", "judge", "suppress", "metrics", "bands"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "magic": GROUND | {"errors", "guard", "report", "rule"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},

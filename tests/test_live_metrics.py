@@ -15,6 +15,7 @@ pytest.importorskip("IPython")
 from live_examples import Watching, _shell
 from torch.nn.modules import module as module_hooks
 
+from tinyguard.bands import Band, BandPoint
 from tinyguard.events import EvaluationMeasured, Event, MetricReported
 from tinyguard.finding import Finding
 
@@ -113,6 +114,14 @@ def test_an_evaluation_is_counted_by_the_guard_and_its_hooks_are_gone_when_it_is
     notebook.guard.end()
     assert not module_hooks._global_forward_hooks
     assert not module_hooks._global_forward_pre_hooks
+
+
+def test_an_accuracy_below_the_chosen_band_is_told_at_its_epoch(notebook: Notebook) -> None:
+    notebook.run(TRAINING + PRINTING)
+    notebook.guard.expect(Band(name="mine", points=(BandPoint(1, 0.02, 0.5), BandPoint(2, 0.3, 0.6))))
+    notebook.run("run(2)")
+    assert [line.partition(":")[0] for code, line in notebook.told if code == "TNY705"] == ["Epoch 2"]
+    assert "30.0 % to 60.0 % in epoch 2" in next(one for one in notebook.guard.findings if one.code == "TNY705").message
 
 
 def test_what_is_trained_on_is_no_evaluation(notebook: Notebook) -> None:

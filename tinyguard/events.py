@@ -363,6 +363,13 @@ class EvaluationMeasured(Measured):
         return self.correct / self.count
 
 
+class BandExpected(Measured):
+    """From now on the training is to be held against this band."""
+
+    name: str
+    points: tuple[tuple[int, float, float], ...]  # epoch, lowest and highest accuracy as fractions of 1
+
+
 class MetricsWithdrawn(Measured):
     """What this cell has reported so far no longer stands: it runs anew, or the unit of its numbers shows only now."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
-from tinyguard.events import Event, RunEnded
+from tinyguard.events import BandExpected, Event, RunEnded
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
@@ -64,6 +65,11 @@ class Guard:
         if self.on:
             self.on = False
             self._session.detach()
+
+    def expect(self, band: Band) -> None:
+        """Holds every accuracy from now on against this band (TNY705)."""
+        points = tuple((point.epoch, point.low, point.high) for point in band.points)
+        self.see(BandExpected(place=Place(self.cells.path), name=band.name, points=points))
 
     @property
     def findings(self) -> list[Finding]:
