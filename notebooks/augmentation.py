@@ -7,6 +7,7 @@ seed set there, and the seeds of a loader's workers, are all that repeats a run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-Images = NDArray[np.uint8]  # (batch, height, width, 3)
+Images: TypeAlias = NDArray[np.uint8]  # (batch, height, width, 3)
 
 PADDING = 8  # of the image's size: it is shifted by up to an eighth
 ZOOM = (0.5, 1.0)  # part of the image's area that is seen

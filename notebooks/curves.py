@@ -8,11 +8,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 History = dict[str, list[float]]
+Band = dict[int, tuple[float, float]]
 
 # Test accuracy in % on TinyImageNet by epoch: 50 epochs, batches of 64, Adam with a learning rate of 3e-4.
-_PLAIN = {1: (1, 2), 10: (8, 12), 30: (25, 30), 50: (35, 40)}
-_DEEP = {1: (1, 2), 10: (10, 15), 30: (30, 35), 50: (45, 50)}
-BANDS: dict[str, dict[int, tuple[float, float]]] = {
+_PLAIN: Band = {1: (1, 2), 10: (8, 12), 30: (25, 30), 50: (35, 40)}
+_DEEP: Band = {1: (1, 2), 10: (10, 15), 30: (30, 35), 50: (45, 50)}
+BANDS = {
     "baseline": _PLAIN,
     "residual": _DEEP,
     "deeper_wider": _DEEP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
 
 Batch = tuple[Tensor, Tensor]
-Loaders = tuple[DataLoader[Batch], DataLoader[Batch], int]
+Loaders = tuple[DataLoader[Any], DataLoader[Any], int]
 
 
 class TinyImageNet(Dataset[tuple[Tensor, int]]):
@@ -138,6 +139,8 @@ def get_dataset_loaders(
 
     Raises ValueError for any other name, and DataError, which says what to do, when there is no sound data set.
     """
+    train_set: Dataset[Any]
+    test_set: Dataset[Any]
     if name == "tiny_imagenet":
         root = _root(data_dir, profile=profile, download=download)
         num_classes = 200
@@ -161,7 +164,7 @@ def get_dataset_loaders(
     else:
         raise ValueError(f"no data set is called {name!r}; there are 'tiny_imagenet' and 'cifar10'")
 
-    collate = as_it_is if cached else None
+    collate: Callable[[Any], Any] | None = as_it_is if cached else None
     pin_memory = torch.cuda.is_available()
     # No persistent workers: a run that goes on from a checkpoint could not give them the random numbers they had.
     train_loader = DataLoader(

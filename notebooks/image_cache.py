@@ -12,16 +12,16 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import DataError
-from whole_files import written_whole
+from whole_files import refusal, written_whole
 
-Images = NDArray[np.uint8]
+Images: TypeAlias = NDArray[np.uint8]
 
 VARIABLE = "TINY_IMAGENET_CACHE"  # environment variable: the folder of these files; else a folder beside the data set
 SIZE = 64  # pixels, both ways
@@ -56,13 +56,13 @@ def decoded(root: str, split: str, paths: Sequence[str]) -> Images:
             _build(path, paths)
         except OSError as error:
             raise DataError(
-                f"the decoded images cannot be kept in {folder}: {error.strerror or error}; they take "
+                f"the decoded images cannot be kept in {folder}: {refusal(error)}; they take "
                 f"{len(paths) * SIZE * SIZE * 3 / 1e6:,.0f} MB: make room, set {VARIABLE} to a folder elsewhere, or "
                 "pass cached=False"
             ) from error
         _remove_others(folder, name, keep=path)
-    images: Any = np.load(path, mmap_mode="r")
-    return images  # type: ignore[no-any-return]
+    images: Images = np.load(path, mmap_mode="r")
+    return images
 
 
 def fingerprint(root: str, paths: Sequence[str]) -> str:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import colorsys
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from tiny_imagenet import FOLDER, DataError
+from whole_files import filled_whole, refusal, remove_leftovers
 
 SIZE = 64  # pixels, both ways
 GREY_EVERY = 50  # images of a class: some of the real ones are greyscale, and that is what breaks loaders
 JPEG_QUALITY = 90
+BYTES = 4096  # that an image takes on most disks
 VERSION = 1  # of the drawing: another one makes another data set
 
 
@@ -38,12 +38,16 @@ class StandIn(NamedTuple):
     def name(self) -> str:
         return f"synthetic-{self.train_per_class}x{self.val_per_class}-seed{self.seed}-v{VERSION}"
 
+    @property
+    def images(self) -> int:
+        return len(LOOKS) * (self.train_per_class + self.val_per_class + 1)  # one for the test split
+
 
 # --- what a class looks like ------------------------------------------------------------------------------------------
 # In coordinates in which the object reaches from -1 to 1: u to the right, v downwards.
 
-Floats = NDArray[np.float32]
-Region = Callable[[Floats, Floats], NDArray[np.bool_]]
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Region: TypeAlias = Callable[[Floats, Floats], NDArray[np.bool_]]
 
 SHAPES: dict[str, Region] = {
     "disc": lambda u, v: np.hypot(u, v) < 0.9,
@@ -126,29 +130,22 @@ def class_ids(seed: int) -> list[str]:
 def make(data_dir: str, stand_in: StandIn = StandIn()) -> str:  # noqa: B008 (a NamedTuple never changes)
     """The root of that stand-in below `data_dir`, drawn if it is not there yet. About 1 ms an image.
 
-    Drawn into a temporary folder that is renamed at the end: what is there is complete. Raises DataError when it
-    cannot be written.
+    What is there is complete, though a process was killed that drew it. Raises DataError when it cannot be written, or
+    something else is there.
     """
-    home = os.path.join(data_dir, stand_in.name)
-    root = os.path.join(home, FOLDER)
-    if os.path.isfile(os.path.join(root, "synthetic.json")):
+    root = os.path.join(data_dir, stand_in.name, FOLDER)
+    remove_leftovers(root)
+    if os.path.isdir(root):
+        if not os.path.isfile(os.path.join(root, "synthetic.json")):
+            raise DataError(f"{root} has lost its synthetic.json: delete that folder, it will be drawn again")
         return root
     try:
-        os.makedirs(data_dir, exist_ok=True)
-        unfinished = tempfile.mkdtemp(prefix=".unfinished-", dir=data_dir)
-        try:
-            _write(os.path.join(unfinished, FOLDER), stand_in)
-            try:
-                os.replace(unfinished, home)
-            except OSError:
-                if not os.path.isdir(root):  # else another process was faster, with the same pictures
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with filled_whole(root) as unfinished:
+            _write(unfinished, stand_in)
     except OSError as error:
         raise DataError(
-            f"the stand-in data cannot be written to {os.path.abspath(data_dir)}: {error.strerror or error}; "
-            "pass a data_dir that can be written to and has room (4 kB an image)"
+            f"the stand-in data cannot be written to {os.path.abspath(data_dir)}: {refusal(error)}; they take "
+            f"{stand_in.images * BYTES / 1e6:,.0f} MB: make room, or pass a data_dir that can be written to"
         ) from error
     return root
 

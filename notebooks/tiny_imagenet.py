@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from archive import ARCHIVE, FOLDER, MD5, PUBLISHED, SIZE, URL, Archive, DataError, extract, fetch, verify
+from archive import ARCHIVE, FOLDER, MD5, PUBLISHED, SIZE, URL, Archive, DataError, verify
+from download import fetch
+from extraction import extract
 
 __all__ = [
     "ARCHIVE",

@@ -143,11 +143,13 @@ def train_model(
     are in percent. After each epoch everything is kept in the file `checkpoint`, and a run that was killed goes on
     from there when it is started again, with the same result. Raises CheckpointError when that file cannot be used.
     """
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     history: History = {"train_loss": [], "train_acc": [], "test_loss": [], "test_acc": []}
+    run = checkpoints.settings(optimizer, train_loader)
     if checkpoint is not None and os.path.exists(checkpoint):
-        history = checkpoints.restore(checkpoint, model, optimizer)
-        print(f"goes on from {checkpoint}: {len(history['test_acc'])} of {num_epochs} epochs are done")
+        history = checkpoints.restore(checkpoint, model, optimizer, run)
+        done = f"{len(history['test_acc'])} of {num_epochs} epochs are done"
+        print(f"goes on from {checkpoint}: {done} (delete it to train from the beginning)")
     for epoch in range(len(history["test_acc"]), num_epochs):
         started = time.perf_counter()
         train_loss, train_acc = train_one_epoch(model, train_loader, optimizer, criterion, device)
@@ -157,7 +159,7 @@ def train_model(
         history["test_loss"].append(test_loss)
         history["test_acc"].append(test_acc)
         if checkpoint is not None:
-            checkpoints.keep(checkpoint, model, optimizer, history)
+            checkpoints.keep(checkpoint, model, optimizer, history, run)
         if (epoch + 1) % print_every == 0 or epoch + 1 == num_epochs:
             print(
                 f"Epoch {epoch + 1}/{num_epochs} | "

@@ -138,7 +138,7 @@ def test_a_broken_link_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "wants a command: lint, run, rules, explain"),
+        ("", "wants a command: lint, run, replay, watch, rules, explain"),
         ("lnt", 'there is no command "lnt"; did you mean "lint"?'),
         ("a.ipynb", 'there is no command "a.ipynb"; did you mean `tinyguard lint a.ipynb`?'),
         ("lint", "lint: wants at least one PATH"),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from obstacles import printed, started, unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 MODELS = ("baseline", "residual", "deeper_wider", "se_attention")
@@ -233,18 +239,128 @@ def test_damaged_images_are_named(torch: Any, tmp_path: Path) -> None:
     assert not list((tmp_path / "decoded").iterdir())
 
 
-def test_a_cache_that_cannot_be_written_says_what_to_do(
-    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("inner", ["", "new/folder"])
+def test_a_folder_that_cannot_be_written_to_is_named_with_what_to_do(
+    torch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
 ) -> None:
     from PIL import Image
 
     Image.new("RGB", (64, 64)).save(tmp_path / "a.JPEG")
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("TINY_IMAGENET_CACHE", str(tmp_path / "file" / "decoded"))
-    with pytest.raises(module("tiny_imagenet").DataError, match="set TINY_IMAGENET_CACHE to a folder elsewhere"):
-        module("image_cache").decoded(str(tmp_path), "train", [str(tmp_path / "a.JPEG")])
-    with pytest.raises(module("tiny_imagenet").DataError, match="pass a data_dir that can be written to"):
-        module("stand_in").make(str(tmp_path / "file"))
+    error = module("tiny_imagenet").DataError
+    with unwritable(tmp_path / "unwritable") as folder:
+        monkeypatch.setenv("TINY_IMAGENET_CACHE", str(folder / inner))
+        wanted = rf"cannot be kept in {folder / inner}.*: Permission denied; .* set TINY_IMAGENET_CACHE to a folder"
+        with pytest.raises(error, match=wanted):
+            module("image_cache").decoded(str(tmp_path), "train", [str(tmp_path / "a.JPEG")])
+        wanted = rf"cannot be written to {folder / inner}: Permission denied; .* pass a data_dir that can be written"
+        with pytest.raises(error, match=wanted):
+            module("stand_in").make(str(folder / inner))
+        wanted = rf"{folder / inner}/a\.pt cannot be written: Permission denied; make room or name a folder elsewhere"
+        with pytest.raises(module("checkpoints").CheckpointError, match=wanted):
+            trained(torch, 1, folder / inner / "a.pt")
+
+
+def test_a_disk_that_fills_while_images_are_decoded_leaves_no_half_file(data_dir: str, tmp_path: Path) -> None:
+    told = printed(
+        """
+import os, image_cache, tiny_imagenet
+root, os.environ["TINY_IMAGENET_CACHE"] = sys.argv[1:]
+paths = [path for path, _ in tiny_imagenet.images_of(root, "train")]
+disk_fills(room=100_000)
+try: image_cache.decoded(root, "train", paths)
+except tiny_imagenet.DataError as error: print(error)
+""",
+        Path(data_dir) / "tiny-imagenet-200",
+        tmp_path,
+    )
+    assert told == (
+        f"the decoded images cannot be kept in {tmp_path}: File too large; they take 5 MB: make room, set "
+        "TINY_IMAGENET_CACHE to a folder elsewhere, or pass cached=False\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_while_images_are_drawn_leaves_no_half_data_set(data_dir: str, tmp_path: Path) -> None:
+    told = printed(
+        """
+import stand_in
+disk_fills(room=5_000)  # the annotations come after most images, and are larger
+try: stand_in.make(sys.argv[1], stand_in.StandIn(1, 1))
+except stand_in.DataError as error: print(error)
+""",
+        tmp_path,
+    )
+    assert told == (
+        f"the stand-in data cannot be written to {tmp_path}: File too large; they take 2 MB: make room, or pass a "
+        "data_dir that can be written to\n"
+    )
+    assert list(tmp_path.rglob("*")) == [tmp_path / "synthetic-1x1-seed0-v1"]
+
+
+def test_a_drawing_that_was_killed_leaves_nothing_for_ever(torch: Any, tmp_path: Path) -> None:
+    stand_in = module("stand_in")
+    of = stand_in.StandIn(5, 1)
+    home = tmp_path / of.name
+    draw = "import stand_in; stand_in.make(sys.argv[1], stand_in.StandIn(5, 1))"
+
+    def half_drawn(*, by: int) -> None:
+        deadline = time.monotonic() + 60
+        while len(list(home.glob(".unfinished-*/*/train"))) < by:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    with started(draw, tmp_path) as killed:
+        half_drawn(by=1)
+        killed.send_signal(signal.SIGSTOP)
+        with started(draw, tmp_path) as stopped:
+            half_drawn(by=2)
+            stopped.send_signal(signal.SIGSTOP)
+            killed.kill()
+            killed.wait()
+            root = stand_in.make(str(tmp_path), of)
+            assert len(list(home.glob(".unfinished-*"))) == 1  # of the one that lives
+            stopped.send_signal(signal.SIGCONT)
+            assert stopped.wait() == 0
+    assert os.listdir(home) == ["tiny-imagenet-200"]
+    assert module("tiny_imagenet").check_layout(root).train_per_class == 5
+
+
+def test_stand_in_images_that_were_deleted_are_drawn_again(torch: Any, tmp_path: Path) -> None:
+    data, stand_in = module("dataset_utils"), module("stand_in")
+    root = Path(stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)))
+    data.TinyImageNetInMemory(str(root))  # leaves the decoded images beside it
+    (root / "synthetic.json").unlink()
+    with pytest.raises(module("tiny_imagenet").DataError, match=rf"{root} has lost its synthetic\.json: delete"):
+        stand_in.make(str(tmp_path), stand_in.StandIn(1, 1))
+    shutil.rmtree(root)
+    assert stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)) == str(root)
+    assert module("tiny_imagenet").check_layout(str(root)).synthetic
+
+
+def test_a_disk_that_fills_during_a_checkpoint_leaves_the_one_before(torch: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    trained(torch, 1, path)
+    before = path.read_bytes()
+    told = printed(
+        f"""
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import torch
+from pathlib import Path
+from test_experiment_modules import module, trained
+torch.set_num_threads(1)
+disk_fills(room={len(before) // 2})
+try: trained(torch, 2, Path(sys.argv[1]))
+except module("checkpoints").CheckpointError as error: print(error)
+""",
+        path,
+    )
+    assert told.splitlines()[1:] == [
+        f"the checkpoint {path} cannot be written: File too large; the one of the epoch before is whole: make room or "
+        "name a folder elsewhere and start again, or pass checkpoint=None and go without"
+    ]
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert trained(torch, 2, path)[1] == trained(torch, 2)[1]
 
 
 def test_stand_in_images_are_the_same_whatever_else_is_drawn(torch: Any, tmp_path: Path, data_dir: str) -> None:
@@ -255,7 +371,7 @@ def test_stand_in_images_are_the_same_whatever_else_is_drawn(torch: Any, tmp_pat
         assert (other / name).read_bytes() == (same / name).read_bytes()
     assert len({(same / f"val/images/val_{number}.JPEG").read_bytes() for number in range(200)}) == 200
     assert stand_in.make(str(tmp_path), stand_in.StandIn(1, 1)) == str(other)
-    assert not list(tmp_path.glob(".unfinished*"))
+    assert not list(tmp_path.rglob(".unfinished*"))
 
 
 def test_a_folder_without_the_data_says_what_to_do(torch: Any, tmp_path: Path) -> None:
@@ -268,18 +384,51 @@ def test_a_folder_without_the_data_says_what_to_do(torch: Any, tmp_path: Path) -
         data.get_dataset_loaders("tiny_imagenet", profile="tiny")
 
 
-def trained(torch: Any, epochs: int, checkpoint: Path | None = None) -> tuple[Any, Any]:
+def test_no_loader_is_made_of_half_a_data_set_or_of_another_one(torch: Any, tmp_path: Path, data_dir: str) -> None:
+    data, error = module("dataset_utils"), module("tiny_imagenet").DataError
+    root = Path(shutil.copytree(data_dir, tmp_path / "data")) / "tiny-imagenet-200"
+    (root / "synthetic.json").unlink()
+    folders = sorted((root / "train").iterdir())
+    for folder in folders[:100]:
+        shutil.rmtree(folder)
+    remedy = rf"\nDelete {root} and extract tiny-imagenet-200\.zip again .*, or let TINY_IMAGENET name a whole one\.$"
+    with pytest.raises(error, match=rf"(?s)train: 100 of 200 classes have no images: .*{remedy}"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
+    for number, folder in enumerate(folders):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name(f"class_{number}").mkdir()
+    with pytest.raises(error, match=rf"(?s)train/ has 200 folders, but of other names: class_0, .*{remedy}"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
+    (root / "wnids.txt").unlink()
+    with pytest.raises(error, match=r"(?s)wnids\.txt.* is missing .*\nLet TINY_IMAGENET or data_dir name the folder"):
+        data.get_dataset_loaders("tiny_imagenet", data_dir=str(tmp_path / "data"))
+
+
+def trained(
+    torch: Any,
+    epochs: int,
+    checkpoint: Path | None = None,
+    *,
+    classes: int = 3,
+    optimizer: str = "Adam",
+    lr: float = 3e-3,
+    seed: int = 5,
+    samples: int = 48,
+) -> tuple[Any, Any]:
     """A model and its history after some epochs, the same each time."""
     training = module("training_utils")
-    training.seed_everything(5)
-    loaders = loader(torch, 48), loader(torch, 24)
-    training.seed_everything(5)
-    model = module("models_imagenet").get_model("baseline", 3, profile="ci")
-    optimizer = training.get_optimizer(model, "Adam", lr=3e-3)
-    path = None if checkpoint is None else str(checkpoint)
-    criterion = torch.nn.CrossEntropyLoss()
+    training.seed_everything(seed)
+    loaders = loader(torch, samples), loader(torch, 24)
+    training.seed_everything(seed)
+    model = module("models_imagenet").get_model("baseline", classes, profile="ci")
     history = training.train_model(
-        model, *loaders, epochs, optimizer=optimizer, criterion=criterion, device="cpu", checkpoint=path
+        model,
+        *loaders,
+        epochs,
+        optimizer=training.get_optimizer(model, optimizer, lr=lr),
+        criterion=torch.nn.CrossEntropyLoss(),
+        device="cpu",
+        checkpoint=None if checkpoint is None else str(checkpoint),
     )
     return model, history
 
@@ -323,17 +472,37 @@ def test_a_checkpoint_that_cannot_be_used_says_what_to_do(torch: Any, tmp_path: 
     path = tmp_path / "a.pt"
     trained(torch, 1, path)
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 1  # a weight
+    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint", changed):
         path.write_bytes(damaged)
         with pytest.raises(error, match=r"a\.pt is damaged .*delete it to train from the beginning"):
             trained(torch, 2, path)
+    for another in ({"format": 1}, {**torch.load(io.BytesIO(whole)), "format": 0}, [1]):
+        torch.save(another, path)
+        with pytest.raises(error, match=r"a\.pt is no checkpoint of this version; delete it"):
+            trained(torch, 2, path)
     path.write_bytes(whole)
-    other = module("models_imagenet").get_model("baseline", 4, profile="ci")
     with pytest.raises(error, match=r"of another model: classifier\.weight is \[3, 96\] there and \[4, 96\] here"):
-        module("checkpoints").restore(str(path), other, torch.optim.Adam(other.parameters()))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(error, match="cannot be written"):
-        trained(torch, 1, tmp_path / "file" / "a.pt")
+        trained(torch, 2, path, classes=4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"lr": 1e-3}, r"lr of group 0 is 0\.003 there and 0\.001 here"),
+        ({"optimizer": "AdamW"}, "optimizer is Adam there and AdamW here"),
+        ({"seed": 6}, "seed is 5 there and 6 here"),
+        ({"samples": 40}, "number of batches is 6 there and 5 here"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_not_gone_on_with(
+    torch: Any, tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    trained(torch, 1, tmp_path / "a.pt")
+    error = module("checkpoints").CheckpointError
+    with pytest.raises(error, match=rf"a\.pt is of another run: {told}; delete it to train from the beginning"):
+        trained(torch, 2, tmp_path / "a.pt", **changed)
 
 
 def test_a_look_at_the_loaders_finds_what_is_wrong(

@@ -124,6 +124,13 @@ def test_an_accuracy_below_the_chosen_band_is_told_at_its_epoch(notebook: Notebo
     assert "30.0 % to 60.0 % in epoch 2" in next(one for one in notebook.guard.findings if one.code == "TNY705").message
 
 
+def test_a_batch_that_was_drawn_to_look_at_leaves_no_hook_in_a_training(notebook: Notebook) -> None:
+    notebook.run(TRAINING + SILENT)
+    notebook.run("iterator = iter(test_loader)\nx, y = next(iterator)\nmodel(x)")
+    notebook.run("for _ in range(40):\n    optimizer.step()")
+    assert not module_hooks._global_forward_hooks
+
+
 def test_what_is_trained_on_is_no_evaluation(notebook: Notebook) -> None:
     notebook.run(TRAINING + SILENT)
     notebook.run("model.eval()\nfor x, y in train_loader:\n    model(x).sum().backward()\n    optimizer.step()")

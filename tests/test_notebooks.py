@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from obstacles import printed, started
 
 from tinyguard.lint import lint
 from tinyguard.notebook.reader import read
@@ -81,6 +82,79 @@ def test_lint_is_silent_about_healthy_notebooks(name: str) -> None:
 def test_a_data_set_has_its_published_name_whatever_the_class_that_reads_it_is_called() -> None:
     (finding,) = lint(read(str(NOTEBOOKS / "hazard_ten_classes.ipynb"))).findings
     assert finding.message == "the model has 10 outputs, but TinyImageNet has 200 classes"
+
+
+@pytest.mark.parametrize("name", ["experiment", "quick_check"])
+def test_the_saved_copy_shows_a_run_from_top_to_bottom_on_synthetic_images(name: str) -> None:
+    text = (NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    printed = "".join("".join(output.get("text", ())) for output in outputs)
+    assert printed.index("SYNTHETIC") < printed.index("%")
+    assert all(output["output_type"] != "error" for output in outputs)
+    assert "injected-parameters" not in text
+    assert not re.search(r"/(?:home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\", text)  # of the machine it ran on
+
+
+# --- checkpoints of the experiment ------------------------------------------------------------------------------------
+
+
+def sources(name: str) -> list[str]:
+    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.mark.slow
+def test_only_the_full_profile_keeps_checkpoints_unless_told_otherwise() -> None:
+    pytest.importorskip("torchvision")
+    pytest.importorskip("matplotlib")
+    imports, parameters, configuration = sources("experiment")[:3]
+    code = f"""
+exec({imports!r})
+none, mine = "checkpoints = ''", "checkpoints = 'mine'"
+for chosen, given in ("full", ""), ("full", none), ("quick", ""), ("ci", ""), ("ci", mine):
+    exec({parameters!r})
+    data_dir, profile = "my/data", chosen
+    exec(given)
+    exec({configuration!r})
+"""
+    told = [line for line in printed(code).splitlines() if line.startswith("checkpoints: ")]
+    folder = os.path.join("my/data", "checkpoints")
+    assert told == [f"checkpoints: {place}" for place in (folder, "none", "none", "none", "mine")]
+
+
+@pytest.mark.slow
+def test_a_full_run_that_was_killed_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    pytest.importorskip("matplotlib")
+    draw = "import stand_in; print(stand_in.make(sys.argv[1], stand_in.StandIn(1, 1)))"
+    data = Path(printed(draw, tmp_path).strip()).parent  # where TinyImageNet would be, and small
+    code = "\n".join(sources("experiment")[:5])
+    assert code.count('get_model(name, num_classes, profile=config["size"])') == 1
+    code = code.replace('profile=config["size"])', 'profile="ci")')  # a small model
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TINY_IMAGENET")}
+    environment |= {"TINY_IMAGENET_DATA": str(data), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    with started(code, env=environment) as run:
+        before = lines_to("Epoch 3/50 ", run)
+        run.kill()
+    checkpoint = data / "checkpoints" / "baseline-full.pt"
+    assert f"checkpoints: {checkpoint.parent}\n" in before
+    with started(code, env=environment) as run:
+        told = lines_to("goes on from ", run)[-1]
+    epochs = re.match(rf"goes on from {re.escape(str(checkpoint))}: (\d+) of 50 epochs are done", told)
+    assert epochs is not None, told
+    assert int(epochs[1]) >= 3
+
+
+def lines_to(start: str, process: subprocess.Popen[str]) -> list[str]:
+    """What it prints, to the first line that starts like this."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    while not lines or not lines[-1].startswith(start):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    return lines
 
 
 # --- executed ---------------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_the_configuration_shown_is_one() -> None:
     assert codes_of([*(settings.select or ()), *settings.ignored_in("tutorials/a.ipynb")], catalogue(), source="README")
 
 
-@pytest.mark.parametrize("command", ["lint", "run"])
+@pytest.mark.parametrize("command", ["lint", "run", "replay"])
 def test_every_option_is_told(command: str) -> None:
     text = README.read_text(encoding="utf-8")
     for name, option in COMMANDS[command].options.items():

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstacles import printed, started, unwritable
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 FOLDER = "tiny-imagenet-200"
@@ -45,14 +46,18 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.syspath_prepend(str(NOTEBOOKS))
     yield __import__("tiny_imagenet")
-    for name in ("tiny_imagenet", "archive"):
+    for name in ("tiny_imagenet", "archive", "download", "extraction", "progress"):
         sys.modules.pop(name, None)
 
 
 @pytest.fixture
-def archive(data: Any) -> Any:
-    """The module that fetches and extracts."""
-    return __import__("archive")
+def progress(data: Any) -> Any:
+    return __import__("progress")
+
+
+@pytest.fixture
+def extraction(data: Any) -> Any:
+    return __import__("extraction")
 
 
 def layout() -> dict[str, bytes]:
@@ -297,10 +302,10 @@ def test_an_answer_that_stays_the_same_is_not_asked_for_again(data: Any, server:
 
 
 def test_each_wait_for_the_server_is_twice_the_last(
-    data: Any, archive: Any, server: Server, tmp_path: Path, monkeypatch: Any
+    data: Any, server: Server, tmp_path: Path, monkeypatch: Any
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(archive.time, "sleep", lambda wait_s: waits.append(wait_s) if wait_s else None)
+    monkeypatch.setattr(time, "sleep", lambda wait_s: waits.append(wait_s) if wait_s else None)
     server.statuses = [503, 503, 503]
     assert fetched(data, server, tmp_path, wait_s=1.0) == CONTENT
     assert waits == [1.0, 2.0, 4.0]
@@ -350,9 +355,9 @@ def test_two_downloads_at_once_ask_once(
 
 
 def test_progress_is_printed_where_there_is_no_bar(
-    data: Any, archive: Any, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    data: Any, progress: Any, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(archive, "progress", archive.Lines)
+    monkeypatch.setattr(progress, "bar", progress.Lines)
     fetched(data, server, tmp_path)
     data.extract(str(tmp_path / ARCHIVE), str(tmp_path))
     out = capsys.readouterr().out.splitlines()
@@ -445,12 +450,12 @@ def test_a_member_that_no_data_set_has_is_refused(data: Any, tmp_path: Path, con
     assert names_in(tmp_path) == {ARCHIVE}
 
 
-def test_an_archive_of_too_much_is_refused(data: Any, archive: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(archive, "MAX_TOTAL", 1000)
+def test_an_archive_of_too_much_is_refused(data: Any, extraction: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(extraction, "MAX_TOTAL", 1000)
     with pytest.raises(data.DataError, match=rf"refused: its {len(CONTENT):,} bytes would become 1\d\d,\d\d\d"):
         extracted(data, CONTENT, tmp_path)
-    assert archive.MAX_MEMBERS > 120_000
-    monkeypatch.setattr(archive, "MAX_MEMBERS", 603)
+    assert extraction.MAX_MEMBERS > 120_000
+    monkeypatch.setattr(extraction, "MAX_MEMBERS", 603)
     with pytest.raises(data.DataError, match="refused: it has 604 members, more than 603"):
         extracted(data, CONTENT, tmp_path)
 
@@ -502,34 +507,23 @@ def test_whatever_byte_is_wrong_the_error_can_be_read(data: Any, tmp_path: Path)
     assert refused > 75
 
 
-def run(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Another process that can import the modules."""
-    return subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(NOTEBOOKS)!r})\n{code}", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
 # Stops in the middle, until it is told to go on.
 HALTING = """
-import archive
-class Halting(archive.Lines):
+import extraction, progress
+class Halting(progress.Lines):
     def update(self, more):
         self.done += more
         if self.done == 300:
             print("half", flush=True)
             input()
-archive.progress = Halting
-print(archive.extract(sys.argv[1], sys.argv[2]))
+progress.bar = Halting
+print(extraction.extract(sys.argv[1], sys.argv[2]))
 """
 
 
 def test_an_interrupted_extraction_is_not_taken_for_the_data_set(data: Any, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
-    killed = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE)
-    with killed:
+    with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE) as killed:
         assert killed.stdout is not None
         assert killed.stdout.readline() == "half\n"
         killed.send_signal(signal.SIGKILL)
@@ -544,12 +538,10 @@ def test_an_interrupted_extraction_is_not_taken_for_the_data_set(data: Any, tmp_
 
 def test_of_two_extractions_at_once_one_waits_for_the_other(data: Any, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
-    first = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE)
-    with first:
+    with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.PIPE) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "half\n"
-        second = run(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.DEVNULL)
-        with second:
+        with started(HALTING, tmp_path / ARCHIVE, tmp_path, stdin=subprocess.DEVNULL) as second:
             assert second.stdout is not None
             assert second.stdout.readline().startswith("another process downloads or extracts")
             assert first.communicate("\n")[0] == second.communicate()[0] == f"{tmp_path / FOLDER}\n"
@@ -558,17 +550,17 @@ def test_of_two_extractions_at_once_one_waits_for_the_other(data: Any, tmp_path:
 
 
 def test_without_locks_the_quicker_of_two_extractions_wins(
-    data: Any, archive: Any, tmp_path: Path, monkeypatch: Any
+    data: Any, progress: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    class Overtaken(archive.Lines):  # type: ignore[misc]
+    class Overtaken(progress.Lines):  # type: ignore[misc]
         def update(self, more: int) -> None:
             if not (tmp_path / FOLDER).exists():
-                monkeypatch.setattr(archive, "progress", archive.Lines)
+                monkeypatch.setattr(progress, "bar", progress.Lines)
                 data.extract(str(tmp_path / ARCHIVE), str(tmp_path))
                 (tmp_path / FOLDER / "mine").touch()
 
-    monkeypatch.setattr(archive, "fcntl", None)
-    monkeypatch.setattr(archive, "progress", Overtaken)
+    monkeypatch.setattr(__import__("archive"), "fcntl", None)
+    monkeypatch.setattr(progress, "bar", Overtaken)
     assert extracted(data, zipped(FILES), tmp_path).keys() == {*FILES, "mine"}
     shutil.rmtree(tmp_path / FOLDER)
     (tmp_path / f"{FOLDER}.extracting-1").mkdir()
@@ -577,9 +569,9 @@ def test_without_locks_the_quicker_of_two_extractions_wins(
 
 
 def test_no_extraction_is_begun_that_the_disk_has_no_room_for(
-    data: Any, archive: Any, tmp_path: Path, monkeypatch: Any
+    data: Any, extraction: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(archive, "CLUSTER", 10**15)
+    monkeypatch.setattr(extraction, "CLUSTER", 10**15)
     with pytest.raises(data.DataError, match=rf"604{',000' * 5} bytes are needed in {tmp_path}, [\d,]+ are free"):
         extracted(data, CONTENT, tmp_path)
     assert names_in(tmp_path) == {ARCHIVE}
@@ -588,14 +580,16 @@ def test_no_extraction_is_begun_that_the_disk_has_no_room_for(
 def test_a_disk_that_fills_during_the_extraction_is_told(data: Any, tmp_path: Path) -> None:
     content = random.Random(0).randbytes(200_000)
     (tmp_path / ARCHIVE).write_bytes(zipped({"wnids.txt": b"n02124075\n", "large": content}))
-    # No file may grow over 100,000 bytes: a limit of the process, which needs no privilege and no disk of its own.
-    limited = """
-import archive, resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-try: archive.extract(sys.argv[1], sys.argv[2])
-except archive.DataError as error: print(error)
-"""
-    told = run(limited, tmp_path / ARCHIVE, tmp_path).communicate()[0]
+    told = printed(
+        """
+import extraction
+disk_fills(room=100_000)
+try: extraction.extract(sys.argv[1], sys.argv[2])
+except extraction.DataError as error: print(error)
+""",
+        tmp_path / ARCHIVE,
+        tmp_path,
+    )
     assert re.search(rf"{tmp_path} cannot be written to the end \(File too large\): 204,\d+ bytes are needed", told)
     assert names_in(tmp_path) == {ARCHIVE}
 
@@ -603,14 +597,17 @@ except archive.DataError as error: print(error)
 def test_a_folder_that_cannot_be_made_is_told(data: Any, server: Server, tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).write_bytes(CONTENT)
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
-        for use in (
-            lambda folder: data.fetch(folder, server.of(data)),
-            lambda folder: data.extract(str(tmp_path / ARCHIVE), folder),
-            lambda folder: data.locate(folder, download=True, archive=server.of(data)),
-        ):
-            with pytest.raises(data.DataError, match=rf"{folder} cannot be written .*: choose another data_dir"):
-                use(str(folder))
+    with unwritable(tmp_path / "unwritable") as closed:
+        for folder in (tmp_path / "file", tmp_path / "file" / "data", closed, closed / "data"):
+            for use in (
+                lambda folder: data.fetch(folder, server.of(data)),
+                lambda folder: data.extract(str(tmp_path / ARCHIVE), folder),
+                lambda folder: data.locate(folder, download=True, archive=server.of(data)),
+            ):
+                with pytest.raises(data.DataError, match=rf"{folder} cannot be written .*: choose another data_dir"):
+                    use(str(folder))
+    assert not list(closed.iterdir())
+    closed.rmdir()
     (tmp_path / FOLDER).touch()
     with pytest.raises(data.DataError, match=rf"{FOLDER} cannot be written .*: choose another"):
         data.extract(str(tmp_path / ARCHIVE), str(tmp_path))

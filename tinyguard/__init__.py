@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyguard import lint as lint
     from tinyguard.finding import Finding, Place, Severity
+    from tinyguard.watching import findings, watch
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "Place", "Severity", "__version__", "lint"]
+__all__ = ["Finding", "Place", "Severity", "__version__", "findings", "lint", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "lint":
         return importlib.import_module("tinyguard.lint")
+    if name in ("watch", "findings"):
+        return getattr(importlib.import_module("tinyguard.watching"), name)
     if name in __all__:
         return getattr(importlib.import_module("tinyguard.finding"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

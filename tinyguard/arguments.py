@@ -29,6 +29,7 @@ class Command(Record):
     options: Mapping[str, Option] = {}
     arguments: str = ""  # as in the help: "PATH..."
     ending: str = ""  # of its help
+    takes_all: bool = False  # what comes behind the first word is not ours
 
 
 class Request(Record):
@@ -40,37 +41,42 @@ class Request(Record):
     text: str = ""  # the help or the version, if that is all that is wanted
 
 
+# What is found is told in the same way by whatever finds it.
+TELLING: Mapping[str, Option] = {
+    "--output-format": Option(value="FORMAT", choices=("full", "concise", "json"), help="full if not given"),
+    "--fail-on": Option(
+        value="LEVEL",
+        choices=("error", "warning", "note"),
+        help="the lowest severity that gives exit code 1; warning if not given",
+    ),
+    "--allow-skipped": Option(help="something skipped does not give exit code 3"),
+    "--select": Option(value="CODES", help="only these rules, by code, prefix or name: TNY501,TNY6,seed-missing"),
+    "--ignore": Option(value="CODES", help="not these rules"),
+    "--notes": Option(help="show notes and suspicions, too"),
+    "--color": Option(
+        value="WHEN",
+        choices=("auto", "always", "never"),
+        help="auto if not given: on a terminal, if NO_COLOR is not set",
+    ),
+}
+TELLING_EXIT_CODES = (
+    "exit codes:\n"
+    "  0  nothing at or above the level of --fail-on\n"
+    "  1  findings\n"
+    "  2  wrong usage, or nothing could be read\n"
+    "  3  no findings, but something was skipped\n"
+)
+
 COMMANDS: Mapping[str, Command] = {
     "lint": Command(
         summary="report the hazards of notebooks and scripts, without running them",
         arguments="PATH...",
         options={
-            "--output-format": Option(value="FORMAT", choices=("full", "concise", "json"), help="full if not given"),
-            "--fail-on": Option(
-                value="LEVEL",
-                choices=("error", "warning", "note"),
-                help="the lowest severity that gives exit code 1; warning if not given",
-            ),
-            "--allow-skipped": Option(help="something skipped does not give exit code 3"),
-            "--select": Option(
-                value="CODES", help="only these rules, by code, prefix or name: TNY501,TNY6,seed-missing"
-            ),
-            "--ignore": Option(value="CODES", help="not these rules"),
-            "--notes": Option(help="show notes and suspicions, too"),
-            "--color": Option(
-                value="WHEN",
-                choices=("auto", "always", "never"),
-                help="auto if not given: on a terminal, if NO_COLOR is not set",
-            ),
+            **TELLING,
             "--stdin-filename": Option(value="NAME", help="what - is called, and where its modules lie"),
         },
         ending="PATH is a notebook, a script, a folder, or - for standard input. [tool.tinyguard] of the nearest\n"
-        "pyproject.toml is heard, too; what is given here goes before it.\n\n"
-        "exit codes:\n"
-        "  0  nothing at or above the level of --fail-on\n"
-        "  1  findings\n"
-        "  2  wrong usage, or nothing could be read\n"
-        "  3  no findings, but something was skipped\n",
+        "pyproject.toml is heard, too; what is given here goes before it.\n\n" + TELLING_EXIT_CODES,
     ),
     "run": Command(
         summary="execute a notebook with parameters, and keep an executed copy however it ends",
@@ -101,6 +107,21 @@ COMMANDS: Mapping[str, Command] = {
         "    5  the kernel died\n"
         "  130  interrupted (Ctrl-C)\n"
         "  143  terminated (SIGTERM)\n",
+    ),
+    "replay": Command(
+        summary="judge the events of a journal once more, without torch",
+        arguments="JOURNAL",
+        options=TELLING,
+        ending="JOURNAL is a file that the guard wrote in the folder .tinyguard of a project. [tool.tinyguard] of the\n"
+        "nearest pyproject.toml is heard, too; what is given here goes before it.\n\n" + TELLING_EXIT_CODES,
+    ),
+    "watch": Command(
+        summary="run a training script as it is, and say at the first wrong step what is wrong",
+        arguments="SCRIPT ARGUMENT...",
+        takes_all=True,
+        ending="What comes behind SCRIPT is for the script; the exit code is the script's. Findings go to standard\n"
+        "error.\n"
+        "In a notebook: %load_ext tinyguard, then %tinyguard on.\n",
     ),
     "rules": Command(
         summary="list all rules",
@@ -136,8 +157,8 @@ def _request(name: str, arguments: list[str]) -> Request:
     words: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word == "--":
-            words += rest
+        if word == "--" or (words and COMMANDS[name].takes_all):
+            words += rest if word == "--" else (word, *rest)
         elif not word.startswith("-") or word == "-":
             words.append(word)
         elif word in ("-h", "--help"):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from tinyguard.config import Configuration, Settings
 from tinyguard.errors import UsageError
 from tinyguard.finding import Finding, Severity
-from tinyguard.lint import lint
+from tinyguard.lint import LintResult, lint
 from tinyguard.notebook.cells import Notebook, Skipped
 from tinyguard.notebook.files import expand
 from tinyguard.notebook.reader import read
 from tinyguard.report.summary import Summary
 
 if TYPE_CHECKING:
+    from tinyguard.rule import Rule
     from tinyguard.selection import Selection
 
 NOTHING_WRONG, FINDINGS, NOTHING_READABLE, SKIPPED = 0, 1, 2, 3
@@ -61,6 +62,10 @@ class Check:
             out.write(self._file(path, data, report))
         if not (self._files or self._skipped):
             raise UsageError(f"{', '.join(paths)}: holds no notebook (.ipynb) and no script with cells (.py with # %%)")
+        return self.end(report=report, out=out, err=err)
+
+    def end(self, *, report: Report, out: TextIO, err: TextIO) -> int:
+        """Says what it all came to; the exit code."""
         at_end, aside = report.end(self.summary())
         out.write(at_end)
         err.write(aside)
@@ -105,7 +110,16 @@ class Check:
         if is_unreadable(notebook):
             self._skip(notebook.skipped, settings)
             return ""
-        result = lint(notebook, lambda: self._selection(settings, path).rules)
+        return self.told(notebook, lint(notebook, lambda: self.rules(path)), report)
+
+    def rules(self, path: str) -> tuple[Rule, ...]:
+        """Those that this file is judged by."""
+        return self._selection(self.settings(path), path).rules
+
+    def told(self, notebook: Notebook, result: LintResult, report: Report) -> str:
+        """Counts what was found in one notebook; what the report says of it."""
+        path = notebook.path
+        settings = self.settings(path)
         self._files += 1
         self._cells += sum(cell.code for cell in notebook.cells)
         self._suppressed += result.suppressed

@@ -47,6 +47,10 @@ def run(arguments: list[str]) -> int:
             return lint(request)
         case "run":
             return execute(request)
+        case "replay":
+            return replay(request)
+        case "watch":
+            return watch(request)
         case "rules":
             sys.stdout.write(rules(request))
         case "explain":
@@ -58,24 +62,52 @@ def run(arguments: list[str]) -> int:
 
 def lint(request: Request) -> int:
     from tinyguard.check import STDIN, Check
-    from tinyguard.config import LEVELS
 
     paths = list(request.words)
     if not paths:
         raise UsageError("lint: wants at least one PATH: a notebook, a script, a folder, or - for standard input")
-    given: dict[str, Any] = dict(request.options)
-    color, stdin_name = given.pop("color", "auto"), given.pop("stdin_filename", None)
+    given, color = settings_given(request)
+    stdin_name = given.pop("stdin_filename", None)
     if stdin_name is not None and STDIN not in paths:
         raise UsageError("--stdin-filename: goes with - among the paths")
+    data = sys.stdin.buffer.read() if STDIN in paths else None
+    check = Check(given, stdin_name=stdin_name or name_of(data or b""))
+    report = report_named(check.settings(paths[0]).output_format, color=wants_color(color))
+    return check.run(paths, data=data, report=report, out=sys.stdout, err=sys.stderr)
+
+
+def replay(request: Request) -> int:
+    from tinyguard.check import Check
+    from tinyguard.replay import replay as replay_journal
+
+    if len(request.words) != 1:
+        raise UsageError("replay: wants one JOURNAL: a file in the folder .tinyguard of a project")
+    given, color = settings_given(request)
+    check = Check(given)
+    report = report_named(check.settings(request.words[0]).output_format, color=wants_color(color))
+    return replay_journal(request.words[0], check, report=report, out=sys.stdout, err=sys.stderr)
+
+
+def watch(request: Request) -> int:
+    from tinyguard.watching import run_script
+
+    if not request.words:
+        raise UsageError("watch: wants a SCRIPT, and behind it what the script is to be given")
+    return run_script(list(request.words), out=sys.stderr)
+
+
+def settings_given(request: Request) -> tuple[dict[str, Any], str]:
+    """The settings that the command line decides, and when to use colours."""
+    from tinyguard.config import LEVELS
+
+    given: dict[str, Any] = dict(request.options)
+    color = given.pop("color", "auto")
     if "fail_on" in given:
         given["fail_on"] = LEVELS[given["fail_on"]]
     for option in ("select", "ignore"):
         if option in given:
             given[option] = codes(f"--{option}", given[option])
-    data = sys.stdin.buffer.read() if STDIN in paths else None
-    check = Check(given, stdin_name=stdin_name or name_of(data or b""))
-    report = report_named(check.settings(paths[0]).output_format, color=wants_color(color))
-    return check.run(paths, data=data, report=report, out=sys.stdout, err=sys.stderr)
+    return given, color
 
 
 def execute(request: Request) -> int:

@@ -189,6 +189,7 @@ class KernelRestarted(Event):
     lost: Mapping[str, Place]  # names bound before the restart and not since, with the cell that binds them
     reads: Mapping[str, Place] = {}  # where each of them is first read after the restart
     counts: tuple[int, ...] = ()  # the execution counts that prove it
+    rebuild: tuple[Place, ...] = ()  # all cells to run again, in this order; empty: not known
 
 
 # --- data ------------------------------------------------------------------------------------------------------------

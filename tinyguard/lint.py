@@ -57,23 +57,36 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
     quiet = all(type(event) in UNEVENTFUL for event in (*document, *recorded)) and not notebook.has_comments
     if quiet and (rules is None or callable(rules)):
         return LintResult(partly=tuple(dict.fromkeys(partly)))
-    from tinyguard.judge import distinct, judge, with_causes
+    from tinyguard.judge import judge
+    from tinyguard.rule import catalogue
+
+    rules = tuple(catalogue().values() if rules is None else rules() if callable(rules) else rules)
+    found = [
+        *judge(document, rules, on_fault),
+        *(recorded_only(finding, notebook) for finding in judge(recorded, rules, on_fault)),
+    ]
+    return concluded(notebook, found, rules, partly, on_fault, complete=not partly and not notebook.skipped)
+
+
+def concluded(
+    notebook: Notebook,
+    found: Iterable[Finding],
+    rules: tuple[Rule, ...],
+    partly: Sequence[Skipped],
+    on_fault: OnFault,
+    *,
+    complete: bool,
+) -> LintResult:
+    """What is told of all that was found: each thing once, with its causes, less what comments silence."""
+    from tinyguard.judge import distinct, with_causes
     from tinyguard.rule import catalogue
     from tinyguard.suppress import Suppressed, suppress
 
-    known = catalogue()
-    rules = tuple(known.values() if rules is None else rules() if callable(rules) else rules)
-    found = distinct(
-        [
-            *judge(document, rules, on_fault),
-            *(recorded_only(finding, notebook) for finding in judge(recorded, rules, on_fault)),
-        ]
-    )
-    complete = not partly and not notebook.skipped
+    once = distinct(found)
     left = attempt(
         "suppress",
-        lambda: suppress(notebook, found, ran=rules, complete=complete, known=known),
-        Suppressed(findings=tuple(found)),
+        lambda: suppress(notebook, once, ran=rules, complete=complete, known=catalogue()),
+        Suppressed(findings=tuple(once)),
         on_fault,
     )
     return LintResult(

@@ -10,16 +10,19 @@ from typing import Any
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
+from tinyguard.panel.bundle import mime_bundle
 from tinyguard.report.catalogue import explanation
 from tinyguard.report.full import Full
 from tinyguard.report.text import plural
 from tinyguard.rule import catalogue
+from tinyguard.watching import made_current
 
 HELP = """\
 %tinyguard on [--stop error|warning]   watch every training from now on; --stop ends one at its first such finding
 %tinyguard off                         watch no more; every hook is taken away
 %tinyguard status                      whether it watches, and what it found
 %tinyguard findings                    everything found so far
+%tinyguard journal                     where this session is kept: `tinyguard replay` reads it
 %tinyguard explain CODE                all about one rule, with examples
 %%tinyguard [--stop error|warning]     watch this cell only"""
 
@@ -32,11 +35,13 @@ class Magic:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.guard: Guard | None = None
+        self._panel: Any = None  # the handle of the display in the cell that runs
         self.commands: Mapping[str, Callable[[list[str]], None]] = {
             "on": self.on,
             "off": self.off,
             "status": self.status,
             "findings": self.findings,
+            "journal": self.journal,
             "explain": self.explain,
             "help": self.help,
         }
@@ -69,15 +74,21 @@ class Magic:
         if self.guard is not None and self.guard.on:
             self.guard.stop = stop
             return
+        notebook = notebook_path(self._shell)
         self.guard = Guard(
             tell=self._tell,
             complain=self._say,
-            notebook=notebook_path(self._shell),
+            notebook=notebook,
+            path=os.path.relpath(notebook) if notebook else None,
             namespace=lambda: self._shell.user_ns,
             shell=self._shell,
+            journal=True,
+            on_progress=self._progress,
             stop=stop,
         )
+        self._shell.events.register("post_run_cell", self._finish)
         self.guard.start()
+        made_current(self.guard)
         if not quiet:
             self._say("tinyguard watches: what goes wrong is told in the cell that does it")
 
@@ -85,6 +96,7 @@ class Magic:
         if self.guard is None or not self.guard.on:
             return
         self.guard.end()
+        self._shell.events.unregister("post_run_cell", self._finish)
         if "--quiet" not in words:
             self._say(f"tinyguard is off; it found {self._count()}")
 
@@ -99,6 +111,10 @@ class Magic:
             self._say("tinyguard found nothing so far")
         else:
             self._say(Full().notebook(self.guard.notebook, self.guard.findings).rstrip())
+
+    def journal(self, _words: list[str]) -> None:
+        path = self.guard.journal if self.guard is not None else ""
+        self._say(os.path.relpath(path) if path else "there is no journal: %tinyguard on")
 
     def explain(self, words: list[str]) -> None:
         if len(words) != 1:
@@ -116,6 +132,25 @@ class Magic:
     def _tell(self, finding: Finding) -> None:
         assert self.guard is not None
         self._say(Full().notebook(self.guard.notebook, [finding]).rstrip())
+
+    def _progress(self) -> None:
+        """Draws the panel of the cell that trains, or draws it anew in its place."""
+        assert self.guard is not None
+        self._draw(mime_bundle(self.guard.state()))
+
+    def _finish(self, _result: Any) -> None:
+        """The cell is over: its panel stays as the last picture."""
+        if self._panel is not None and self.guard is not None:
+            self._draw(mime_bundle(self.guard.state(finished=True)))
+            self._panel = None
+
+    def _draw(self, bundle: dict[str, Any]) -> None:
+        from IPython.display import display
+
+        if self._panel is None:
+            self._panel = display(bundle, raw=True, display_id=True)
+        else:
+            self._panel.update(bundle, raw=True)
 
     def _say(self, text: str) -> None:
         print(text, flush=True)

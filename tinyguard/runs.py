@@ -30,6 +30,14 @@ def cells(places: Iterable[Place]) -> str:
     return f"cell{'s' if len(numbers) > 1 else ''} {listed([str(number) for number in numbers])}"
 
 
+def in_order(places: Iterable[Place]) -> str:
+    """All of them, for somebody who is to run them: "cells 3, 5 and 8", "cells 5 and 3, in this order,"."""
+    numbers = [place.cell for place in places if place.cell is not None]
+    words = [str(number) for number in numbers]
+    told = " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+    return f"cell{'s' if len(words) > 1 else ''} {told}" + (", in this order," if numbers != sorted(numbers) else "")
+
+
 def listed(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c", "a, b, c, d and 9 more"."""
     if len(words) > MOST + 1:

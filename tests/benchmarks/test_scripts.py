@@ -100,3 +100,14 @@ def test_the_training_loop_is_measured_and_the_full_profile_counted() -> None:
     assert "baseline: the loop's own share of CPU time" in told
     assert "deeper_wider: full profile" in told
     assert "6.35e9 multiply-adds an image" in told
+
+
+@pytest.mark.slow
+def test_the_journal_tells_what_a_step_costs() -> None:
+    assert "microseconds of CPU a step" in script("journal_writing.py", "--steps=100", "--rounds=1")
+
+
+def test_the_linter_is_measured_on_the_trainings() -> None:
+    told = script("training_findings.py", "step_forgotten", "regression").splitlines()
+    assert told[0].split() == ["step_forgotten", "TNY504", "yes"]
+    assert told[1].split() == ["regression"]

@@ -25,7 +25,11 @@ class Attention:
         self._steps: dict[int, int] = {}
         self._laps = 0
         self._missed = False  # something happened while the window was closed
+        self._latest: Hashable = None  # the last key of `later`
         self._resumed: set[int] | None = None  # optimizers that have stepped since the gap; None: there is no gap
+        self._gap: dict[
+            Hashable, Callable[[], None]
+        ] = {}  # the last of each kind of thing that happened in it, in order
 
     def look(self) -> None:
         """Opens the window, or keeps it open for as many laps again."""
@@ -38,6 +42,16 @@ class Attention:
             self._resumed, self._missed = set(), False
         for act in self.on_open:
             act()
+        gap, self._gap = self._gap, {}
+        for tell in gap.values():
+            tell()
+
+    def later(self, key: Hashable, tell: Callable[[], None]) -> None:
+        """Something happened while the window was closed: the last of its kind is told when it opens again."""
+        if key != self._latest:
+            self._latest = key
+            self._gap.pop(key, None)
+        self._gap[key] = tell
 
     def fresh(self, key: Hashable) -> bool:
         """Looks when this was never met before."""

@@ -22,15 +22,16 @@ class Execution(Record):
 class Cells:
     """Which cell compiled code comes from.
 
-    `notebook`: the file, as far as it is known; its cells give the numbers. The front end names the cell by its id;
-    under nbclient it does not, and the source tells, the next one of that text after the last that ran.
+    `notebook`: the file, as far as it is known; its cells give the numbers. `path`: what it is called in places. The
+    front end names the cell by its id; under nbclient it does not, and the source tells, the next one of that text
+    after the last that ran.
     """
 
-    def __init__(self, notebook: str | None = None) -> None:
-        self.path = notebook or "notebook"
+    def __init__(self, notebook: str | None = None, *, path: str | None = None) -> None:
+        self.path = path or notebook or "notebook"
         self.executions: dict[str, Execution] = {}  # by the file name that the code was compiled under
         self.current: Execution | None = None
-        self._notebook = notebook
+        self.notebook = notebook
         self._read: tuple[float, list[tuple[str | None, str]]] = (-1.0, [])
         self._last = 0
         self._others: dict[str, int] = {}  # numbers of cells that the file does not have
@@ -67,12 +68,12 @@ class Cells:
 
     def _cells(self) -> list[tuple[str | None, str]]:
         """(id, source) of every cell of the file as it is saved now."""
-        if self._notebook is None:
+        if self.notebook is None:
             return []
         try:
-            changed = os.stat(self._notebook).st_mtime
+            changed = os.stat(self.notebook).st_mtime
             if changed != self._read[0]:
-                with open(self._notebook, encoding="utf-8") as file:
+                with open(self.notebook, encoding="utf-8") as file:
                     self._read = (changed, [_cell(cell) for cell in json.load(file)["cells"]])
         except (OSError, ValueError, KeyError, TypeError):
             self._read = (-1.0, [])

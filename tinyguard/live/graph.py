@@ -74,10 +74,29 @@ def root_of(tensor: Tensor) -> Any:
     return tensor.view_as(tensor).grad_fn if tensor.requires_grad else None
 
 
+def a_leaf(node: Any, most: int = 24) -> Tensor | None:
+    """Some leaf that a loss reaches, the same of equal graphs: always the last of what an operation was given."""
+    for _ in range(most):
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            return variable if isinstance(variable, Tensor) else None
+        following = [node for node, _ in node.next_functions if node is not None]
+        if not following:
+            return None
+        node = following[-1]
+    return None
+
+
 def tag(tensor: Tensor, thing: Any) -> None:
     """Attaches something to the operation that made this tensor; a walk finds it."""
     if tensor.grad_fn is not None:
         tensor.grad_fn.metadata.setdefault(KEY, []).append(thing)
+
+
+def tag_first(tensor: Tensor, thing: Any) -> None:
+    """The same, before all others."""
+    if tensor.grad_fn is not None and thing is not None:
+        tensor.grad_fn.metadata.setdefault(KEY, []).insert(0, thing)
 
 
 def tags(node: Any) -> list[Any]:

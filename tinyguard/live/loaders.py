@@ -18,7 +18,7 @@ from tinyguard.live.attention import Attention
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
-from tinyguard.live.samples import samples_of
+from tinyguard.live.samples import samples_of, told_by_name
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
@@ -46,18 +46,19 @@ class Loaders:
         self._recorder = recorder
         self._attention = attention
         self._passes: dict[int, Pass] = {}  # by id of the iterator
+        self.drawing: tuple[int, ...] = ()  # the loaders that are being drawn from
         self._gone: dict[int, weakref.ref[Any]] = {}
         self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
         self._samples: dict[int, Samples] = {}
+        self._batches: dict[int, int] = {}  # loader -> in one pass
         self._vision = False  # torchvision is observed
         self._building = 0  # depth of constructors of data sets
         self._told: dict[tuple[int, Place], int] = {}  # passes told of each loader and loop in this run of a cell
-        self._names: dict[int, tuple[str, str]] = {}  # loader -> split that its name tells, and the evidence
+        self._names: dict[int, tuple[str, str]] = {}  # number -> split that its name tells, and the evidence
         self._datasets: set[int] = set()  # that were told of
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
-        self.on_end: list[Callable[[Pass], None]] = []  # of every pass, also of those that nobody looked at
 
     def attach(self, patches: Patches) -> None:
         patches.replace(DataLoader, "__init__", self._init)
@@ -98,7 +99,7 @@ class Loaders:
         number = self._recorder.numbers.of(dataset)
         if number not in self._datasets:
             self._datasets.add(number)
-            samples = samples_of(dataset, self._recorder.numbers)
+            samples = samples_of(dataset, self._recorder.numbers, self._names)
             self._recorder.emit(DatasetBuilt, where, dataset=number, samples=samples)
 
     # --- loaders ------------------------------------------------------------------------------------------------------
@@ -133,15 +134,14 @@ class Loaders:
     def samples(self, loader: Any) -> Samples:
         """What is known of the loader's samples; a name tells the split when nothing else does."""
         number = self._recorder.numbers.of(loader)
-        samples = samples_of(loader.dataset, self._recorder.numbers)
-        named = self._names.get(number)
-        if named is not None and (samples.split is None or samples.evidence == "part of the training data"):
-            samples = samples.replace(split=named[0], evidence=named[1])
+        samples = samples_of(loader.dataset, self._recorder.numbers, self._names)
+        samples = told_by_name(samples, self._names.get(number))
         self._samples[number] = samples
         return samples
 
-    def named(self, loader: Any, split: str, evidence: str) -> None:
-        self._names.setdefault(self._recorder.numbers.of(loader), (split, evidence))
+    def named(self, thing: Any, split: str, evidence: str) -> None:
+        """The name of a loader or data set tells the split."""
+        self._names.setdefault(self._recorder.numbers.of(thing), (split, evidence))
 
     # --- batches ------------------------------------------------------------------------------------------------------
 
@@ -160,6 +160,10 @@ class Loaders:
         if key in self._passes:
             self._over(key)  # persistent workers: one iterator for all passes
         passed = Pass(number, self.samples(loader))
+        try:
+            self._batches[number] = len(loader)
+        except (TypeError, NotImplementedError):
+            self._batches.pop(number, None)  # a stream
         key_of_loop = (number, self._recorder.here()[0])
         told = self._told.get(key_of_loop, 0)
         if told < FULL_PASSES and len(self._told) < MOST_LOOPS:
@@ -168,6 +172,7 @@ class Loaders:
         else:
             passed.told = False
         self._passes[key] = passed
+        self.drawing = tuple(passed.loader for passed in self._passes.values())
         dropped = self._recorder.observer(self._over)
         self._gone[key] = weakref.ref(iterator, lambda _: dropped(key))
 
@@ -194,7 +199,7 @@ class Loaders:
             passed.where = self._recorder.here()
             passed.loop = self._recorder.places.in_loop()
             self._recorder.emit(BatchDrawn, passed.where, loader=passed.loader, samples=passed.samples)
-        self._addresses[passed.loader] = addresses(batch)
+            self._addresses[passed.loader] = addresses(batch)
         for act in self.on_batch:
             act(passed.loader, batch)
         self._attention.lap()
@@ -202,15 +207,12 @@ class Loaders:
     def _over(self, key: int) -> None:
         passed = self._passes.pop(key, None)
         self._gone.pop(key, None)
+        self.drawing = tuple(passed.loader for passed in self._passes.values())
         if passed is None:
-            return
-        for tell in self.on_end:
-            tell(passed)
-        if passed.where is None:
             return
         for act in self.on_pass:
             act(passed)
-        if passed.told and passed.loop:
+        if passed.told and passed.loop and passed.where is not None:
             self._recorder.emit(
                 PassEnded,
                 passed.where,
@@ -238,7 +240,7 @@ class Loaders:
         }
         if not found:
             found = {passed.loader for passed in self._passes.values()}
-        return tuple(sorted(found)) if len(found) == 1 else ()
+        return tuple(found) if len(found) == 1 else ()
 
     def target_samples(self, target: Any) -> Samples | None:
         """The samples that labels come from."""
@@ -255,11 +257,22 @@ class Loaders:
             passed.models[use.event.model] = use.event
 
     def measured(self, loaders: tuple[int, ...]) -> None:
+        """A loss was computed on batches of these loaders."""
         for passed in self._of(loaders):
             passed.measured = True
 
+    def compared(self) -> None:
+        """Predictions were made or compared: of the batch that a model has just seen."""
+        for passed in self._passes.values():
+            passed.measured = passed.measured or bool(passed.models)
+
     def backward(self, loaders: tuple[int, ...]) -> None:
         for passed in self._of(loaders):
+            passed.backward = True
+
+    def trained(self) -> None:
+        """A backward pass ran, and nobody looked at what it was of."""
+        for passed in self._passes.values():
             passed.backward = True
 
     def stepped(self, optimizer: int) -> None:
@@ -267,17 +280,16 @@ class Loaders:
             if passed.backward and optimizer not in passed.stepped:
                 passed.stepped.append(optimizer)
 
+    def batches(self, loader: int) -> int | None:
+        """How many batches a pass over the loader has; None when it cannot tell."""
+        return self._batches.get(loader)
+
     def known_samples(self, loader: int) -> Samples | None:
         return self._samples.get(loader)
 
     def passing(self, loader: int) -> Pass | None:
         """The pass over this loader that has begun and is not over."""
         return next((passed for passed in self._passes.values() if passed.loader == loader), None)
-
-    @property
-    def drawing(self) -> tuple[int, ...]:
-        """The loaders that are being drawn from."""
-        return tuple(passed.loader for passed in self._passes.values())
 
     def _of(self, loaders: tuple[int, ...]) -> list[Pass]:
         return [passed for passed in self._passes.values() if passed.loader in loaders]

@@ -49,6 +49,7 @@ class Losses:
         self._looking = looking
         self._samples_of = samples_of
         self._inner = 0  # depth: some losses are computed by others
+        self.on_measure: list[Callable[[], None]] = []
         self.on_loss: list[Callable[[tuple[int, ...]], None]] = []
         self.patches: Patches | None = None
 
@@ -57,6 +58,8 @@ class Losses:
             patches.replace(functional, name, self._loss(name))
         for owner, name in ACTIVATING:
             patches.replace(owner, name, self._activation(name))
+        for owner, name in MEASURING:
+            patches.replace(owner, name, self._measuring)
 
     def _loss(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         computed = self._recorder.observer(self._computed)
@@ -130,6 +133,22 @@ class Losses:
 
         return make
 
+    def _measuring(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        compared = self._recorder.observer(self._compared)
+
+        def measuring(*args: Any, **kwargs: Any) -> Any:
+            if not torch.compiler.is_compiling() and self._looking():
+                compared(args)
+            return original(*args, **kwargs)
+
+        return measuring
+
+    def _compared(self, args: tuple[Any, ...]) -> None:
+        """Predictions are made of an output, or compared with labels: the batch is measured."""
+        if args and isinstance(args[0], Tensor) and args[0].dim():
+            for act in self.on_measure:
+                act()
+
     def _applied(self, result: Any) -> None:
         if isinstance(result, Tensor) and result.grad_fn is not None and place_in(result.grad_fn) is None:
             tag(result, self._recorder.here()[0])
@@ -144,6 +163,10 @@ def place_in(node: Any) -> Place | None:
 
 
 DIMENSIONED = frozenset({"softmax", "log_softmax", "softmin"})
+MEASURING: tuple[tuple[Any, str], ...] = (
+    *((Tensor, name) for name in ("__eq__", "eq", "argmax", "max", "topk")),
+    *((torch, name) for name in ("eq", "argmax", "max", "topk")),
+)
 ACTIVATING: tuple[tuple[Any, str], ...] = (
     *((functional, name) for name in ("softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid")),
     *((torch, name) for name in ("softmax", "log_softmax", "sigmoid")),

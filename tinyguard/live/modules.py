@@ -11,24 +11,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from tinyguard.events import ModelBuilt, ModelUse, ModeSet, Parameters
-from tinyguard.live.graph import tag
+from tinyguard.events import DimensionGuessed, ModelBuilt, ModelUse, ModeSet, Parameters
+from tinyguard.finding import Place
+from tinyguard.live.attention import Attention
+from tinyguard.live.graph import tag, tag_first
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
 
 DROPOUT = nn.modules.dropout._DropoutNd
 NORMALISATION = nn.modules.batchnorm._NormBase
 RECURRENT = nn.RNNBase
+ACTIVATIONS = (nn.Softmax, nn.Softmin, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid, nn.LogSigmoid)
 
 
 class Modules:
     """Observes modules. `batches` tells which loaders a tensor comes from."""
 
-    def __init__(self, recorder: Recorder, batches: Callable[[Any], tuple[int, ...]]) -> None:
+    def __init__(self, recorder: Recorder, attention: Attention, batches: Callable[[Any], tuple[int, ...]]) -> None:
         self._recorder = recorder
+        self._attention = attention
+        self._modes: dict[int, bool] = {}  # of each model, as train() and eval() left them
         self._batches = batches
         self._pending: list[tuple[Callable[[], nn.Module | None], Where, bool]] = []
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
+        self._born_here: set[int] = set()  # numbers of modules whose construction was seen
+        self._loaded: set[int] = set()  # ... into which weights were loaded
+        self._activations: dict[int, Place] = {}  # where layers of activation were built
+        self.sizes: dict[int, int] = {}  # of each model whose forward pass was seen: how many numbers it learns
         self._setting = 0  # depth of train(), which calls itself for every child
         self.criterion: nn.Module | None = None  # the loss layer that is running
         self.criteria: dict[int, Where] = {}  # where loss layers were built, by number
@@ -37,11 +46,13 @@ class Modules:
         self.on_use: list[Callable[[Use], None]] = []
         self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
+        self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
 
     def attach(self, patches: Patches) -> None:
         patches.replace(nn.Module, "__init__", self._init)
         patches.replace(nn.Module, "train", self._train)
         patches.replace(nn.Module, "zero_grad", self._zero_grad)
+        patches.replace(nn.Module, "load_state_dict", self._load)
         patches.undo_with(self.rest)
 
     # --- births -------------------------------------------------------------------------------------------------------
@@ -56,6 +67,9 @@ class Modules:
         return init
 
     def _born(self, module: nn.Module) -> None:
+        self._born_here.add(self._recorder.numbers.of(module))
+        if isinstance(module, ACTIVATIONS):
+            self._activations[self._recorder.numbers.of(module)] = self._recorder.here(of=module)[0]
         # A layer that a forward pass builds is gone when it is over; any other must not live longer for our sake.
         reference = (lambda: module) if self._running else weakref.ref(module)
         self._pending.append((reference, self._recorder.here(of=module), bool(self._running)))
@@ -70,6 +84,8 @@ class Modules:
         lines = {where[0] for _, where, _ in born}
         for module, where, in_forward in born:
             in_constructor = not lines.isdisjoint(where[1])
+            if isinstance(module, ACTIVATIONS) and getattr(module, "dim", 1) is None:
+                self._recorder.emit(DimensionGuessed, where, function=type(module).__name__)
             if next(module.parameters(), None) is None and not is_criterion(module):
                 continue
             if id(module) in parts and in_constructor:
@@ -86,9 +102,30 @@ class Modules:
                 model=number,
                 parameters=self.parameters(module),
                 kind=type(module).__name__,
+                pretrained=self.pretrained(module),
                 mode_matters=mode_matters(module),
                 in_forward=in_forward,
             )
+
+    def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        loaded = self._recorder.observer(self._weights_loaded)
+
+        def load_state_dict(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = original(module, *args, **kwargs)
+            loaded(module)
+            return result
+
+        return load_state_dict
+
+    def _weights_loaded(self, module: nn.Module) -> None:
+        self._loaded.update(map(self._recorder.numbers.of, _modules(module)))
+
+    def pretrained(self, module: nn.Module) -> bool | None:
+        """Weights were loaded into it or a part of it; False: none since it was built; None: nobody knows."""
+        numbers = self._recorder.numbers
+        if any(numbers.known(part) in self._loaded for part in _modules(module)):
+            return True
+        return False if numbers.known(module) in self._born_here else None
 
     def parameters(self, module: nn.Module) -> Parameters:
         return self._recorder.leaves(module.parameters())
@@ -111,10 +148,21 @@ class Modules:
         return train
 
     def _mode_set(self, module: nn.Module) -> None:
-        self.flush()
-        number = self._recorder.numbers
-        parts = tuple(number.of(part) for part in _modules(module) if part is not module)
-        self._recorder.emit(ModeSet, model=number.of(module), training=module.training, models=parts)
+        number, training = self._recorder.numbers.of(module), module.training
+        if self._attention.open:
+            self._tell_mode(module, self._recorder.here())
+        elif self._modes.get(number) != training:
+            where, reference = self._recorder.here(), weakref.ref(module)
+            self._attention.later(("mode", number), lambda: self._tell_mode(reference(), where, training=training))
+        self._modes[number] = training
+
+    def _tell_mode(self, module: nn.Module | None, where: Where, *, training: bool | None = None) -> None:
+        if module is not None:
+            self.flush()
+            number = self._recorder.numbers
+            parts = tuple(number.of(part) for part in _modules(module) if part is not module)
+            mode = module.training if training is None else training
+            self._recorder.emit(ModeSet, where, model=number.of(module), training=mode, models=parts)
 
     def _zero_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
         cleared = self._recorder.observer(self._cleared)
@@ -162,11 +210,16 @@ class Modules:
             pass
         if self.criterion is module:
             self.criterion = None
+        if isinstance(module, ACTIVATIONS) and isinstance(output, Tensor):
+            tag_first(output, self._activations.get(self._recorder.numbers.of(module)))
         if self._running or is_criterion(module):
             return
         self.flush()
         use = Use(self.use(module, output), self._batches(inputs))
         self.uses.append(use)
+        if use.event.grad:
+            others = [reference for reference in self._last[-3:] if reference() not in (None, module)]
+            self._last = [*others, weakref.ref(module)]
         del self.uses[:-MOST_USES]
         for tensor in tensors_in(output):
             tag(tensor, use)
@@ -175,13 +228,21 @@ class Modules:
         for look in self.on_root:
             look(module)
 
+    @property
+    def last_modes(self) -> tuple[bool, ...]:
+        """The modes of the models that were seen in training last."""
+        return tuple(module.training for reference in self._last if (module := reference()) is not None)
+
     def use(self, module: nn.Module, output: Any) -> ModelUse:
+        number = self._recorder.numbers.of(module)
+        self.sizes[number] = sum(parameter.numel() for parameter in module.parameters())
         width = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else None
         return ModelUse(
-            model=self._recorder.numbers.of(module),
+            model=number,
             training=module.training,
             mode_matters=mode_matters(module),
             parameters=self.parameters(module),
+            pretrained=self.pretrained(module),
             outputs=width,
             grad=torch.is_grad_enabled(),
         )

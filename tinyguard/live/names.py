@@ -47,9 +47,13 @@ class Names:
                 self._recorder.emit(NameBound, (place, ()), name=name, object=number)
 
     def look_for(self, dataset: Any) -> None:
-        """A loader is built on this data set of the user's own class: where was it bound?"""
+        """A loader is built on this data set: what is it called? One of the user's own class: where was it bound?"""
         execution = self._recorder.places.cells.current
-        names = [name for name, value in list(self._namespace().items()) if value is dataset]
+        names = [name for name, value in list(self._namespace().items()) if value is dataset and name[0] != "_"]
+        for frame in self._recorder.places.frames():
+            names += [name for name, value in list(frame.f_locals.items()) if value is dataset and name != "self"]
+        if names:
+            self._learn(names[0], dataset)
         place = self._place(names[0], execution) if names else self._recorder.here()[0]
         self._loaders.dataset_built(dataset, (place, ()))
 
@@ -70,7 +74,7 @@ class Names:
 
     def _learn(self, name: str, value: Any) -> None:
         """A name tells the split of a loader that nothing else tells."""
-        if isinstance(value, DataLoader):
+        if isinstance(value, (DataLoader, Dataset)):
             split = split_in_name(name, LOADER_NAME) or split_of_variable(name)
             if split is not None:
                 self._loaders.named(value, split, f"its name `{name}`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from tinyguard.events import (
     SchedulerStepped,
 )
 from tinyguard.live.attention import Attention
-from tinyguard.live.graph import Graph, root_of
+from tinyguard.live.graph import Graph, a_leaf, root_of
 from tinyguard.live.kept import Kept
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Loss
@@ -29,6 +29,7 @@ from tinyguard.live.modules import Modules
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use
 
+SCHEDULER_STEPS = 20  # of each in each run of a cell, also while the window is closed: most step once an epoch
 SIMPLE = (int, float, bool, str)
 
 
@@ -42,6 +43,7 @@ class Optimizers:
         self._loaders = loaders
         self._reached: set[int] = set()  # leaves that got gradients from a backward pass and have not lost them since
         self._kept = Kept(recorder)
+        self._scheduler_steps: dict[int, int] = {}  # told in this run of a cell
         self._building = 0  # depth of constructors of schedulers, which step once
         self.steps = 0  # of all optimizers in this run of a cell
         self.before_backward: list[Callable[[], None]] = []  # while the window is open
@@ -65,6 +67,7 @@ class Optimizers:
         """A cell begins."""
         self.steps = 0
         self._kept.forget()
+        self._scheduler_steps.clear()
 
     # --- optimizers ---------------------------------------------------------------------------------------------------
 
@@ -154,9 +157,10 @@ class Optimizers:
         return backward
 
     def _begun(self, tensors: Any, inputs: Any) -> None:
-        if not self._attention.open:
-            self._loaders.backward(self._loaders.drawing)
+        if not self._attention.open and not self._attention.fresh(self._signature(tensors)):
+            self._loaders.trained()
             self._attention.lap()
+            self._attention.later("backward", self._repeat_backward)
             for tell in self.on_backward:
                 tell(tensors, self._loaders.drawing)
             return
@@ -178,6 +182,7 @@ class Optimizers:
         loader = loaders_of_batch[0] if len(loaders) == 1 else None
         where = self._recorder.here()
         self._kept.look(tensors, where[0])
+        self._attention.fresh(self._signature(tensors))
         reaches = self._recorder.leaves(leaves, complete=all(graph.complete for graph in graphs))
         self._reached |= reaches.leaves
         self._recorder.emit(
@@ -195,6 +200,15 @@ class Optimizers:
         self._attention.lap()
         for tell in self.on_backward:
             tell(tensors, tuple(loaders_of_batch))
+
+    def _signature(self, tensors: Any) -> Hashable:
+        """Says when something else is trained, on something else, or in another mode."""
+        leaf = a_leaf(tensors.grad_fn) if isinstance(tensors, Tensor) and tensors.grad_fn is not None else None
+        number = self._recorder.numbers.of(leaf) if leaf is not None else None
+        return number, self._loaders.drawing, self._modules.last_modes
+
+    def _repeat_backward(self) -> None:
+        self._recorder.repeat(BackwardRan)
 
     def _cleared_by_hand(self, leaves: list[Tensor]) -> None:
         """Gradients that were there and are not any more, though nobody called zero_grad()."""
@@ -262,7 +276,9 @@ class Optimizers:
 
     def _scheduler_stepped(self, scheduler: Any) -> None:
         number = self._recorder.numbers.of(scheduler)
-        if self._attention.open or self._attention.fresh(("scheduler", number)):
+        told = self._scheduler_steps.get(number, 0)
+        if self._attention.open or told < SCHEDULER_STEPS:
+            self._scheduler_steps[number] = told + 1
             self._recorder.emit(
                 SchedulerStepped,
                 self._recorder.here(of=scheduler),

@@ -27,15 +27,16 @@ class Patches:
         if original is None:
             return
         own = vars(owner).get(name, MISSING)
-        observed = make(original)
+        observed = [make(original)]
 
         @functools.wraps(original)
         def standing_in(*args: Any, **kwargs: Any) -> Any:
-            return observed(*args, **kwargs) if self.active else original(*args, **kwargs)
+            return observed[0](*args, **kwargs) if self.active else original(*args, **kwargs)
 
         setattr(owner, name, standing_in)
 
         def undo() -> None:
+            observed.clear()  # whoever took hold of the function must not keep the guard alive
             if vars(owner).get(name) is not standing_in:
                 return
             if own is MISSING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -22,6 +23,19 @@ SHARE = 0.005  # of the wall time, for everything that is measured
 ALLOWANCE_S = 0.25  # on top of it, for the first looks
 
 
+_RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _left_behind() -> None:
+    """In a process that was forked off, a worker of a loader, nothing is observed."""
+    for recorder in _RECORDERS:
+        recorder.on = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_left_behind)
+
+
 class Recorder:
     """Writes events. A fault in an observer is reported once, and from then on nothing is observed: a story with holes
     would accuse the innocent."""
@@ -30,6 +44,7 @@ class Recorder:
         self, sink: Callable[[Event], None], places: Places, on_fault: Callable[[str, Exception], None]
     ) -> None:
         self.on = True
+        self.last: dict[type[Event], Event] = {}
         self.places = places
         self.numbers = Numbers()
         self._sink = sink
@@ -38,19 +53,27 @@ class Recorder:
         self.spent_s = 0.0  # in observers
         self._started = perf_counter()
         self._thread = threading.get_ident()
-        os.register_at_fork(after_in_child=self._left_behind)  # in workers of a loader nothing is observed
+        _RECORDERS.add(self)
 
     @property
     def affordable(self) -> bool:
         """There is time for a measurement that costs something: the guard has kept within its share so far."""
         return self.spent_s <= ALLOWANCE_S + SHARE * (perf_counter() - self._started)
 
-    def _left_behind(self) -> None:
-        self.on = False
+    @property
+    def share(self) -> float:
+        """What the observers have taken of the time since they began, as a fraction of 1."""
+        return self.spent_s / max(perf_counter() - self._started, 1e-9)
 
     def emit(self, event: type[Event], where: Where | None = None, /, **fields: Any) -> None:
         place, via = where if where is not None else self.places.now()
-        self._sink(event(place=place, via=via, **fields))
+        self.last[event] = happened = event(place=place, via=via, **fields)
+        self._sink(happened)
+
+    def repeat(self, event: type[Event]) -> None:
+        """The last of this kind happened again, many times."""
+        if event in self.last:
+            self._sink(self.last[event].replace())
 
     def here(self, *, of: Any = None) -> Where:
         return self.places.now(of=of)

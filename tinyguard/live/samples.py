@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
@@ -24,14 +24,27 @@ DEEPEST = 6  # data sets that are wrapped in each other
 TRANSFORMS = ("transform", "transforms", "tfms", "augmentation", "augment")
 
 
-def samples_of(dataset: Any, numbers: Numbers, depth: int = DEEPEST) -> Samples:
-    """What the object's attributes tell. Nothing of it is called but `len`."""
+Named = Mapping[int, tuple[str, str]]  # number of a data set or loader -> the split that its name tells, the evidence
+
+
+def samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int = DEEPEST) -> Samples:
+    """What the object's attributes tell, and its name where nothing else does. Nothing of it is called but `len`."""
+    return told_by_name(_samples_of(dataset, numbers, named, depth), named.get(numbers.of(dataset)))
+
+
+def told_by_name(samples: Samples, name: tuple[str, str] | None) -> Samples:
+    if name is None or not (samples.split is None or samples.evidence == PART):
+        return samples
+    return samples.replace(split=name[0], evidence=name[1])  # type: ignore[no-any-return]
+
+
+def _samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int) -> Samples:
     if isinstance(dataset, Subset) and depth:
-        whole = samples_of(dataset.dataset, numbers, depth - 1)
+        whole = samples_of(dataset.dataset, numbers, named, depth - 1)
         evidence = PART if whole.split == "train" else whole.evidence
         return whole.replace(size=_length(dataset), classes=None, evidence=evidence)  # type: ignore[no-any-return]
     if isinstance(dataset, ConcatDataset) and depth:
-        return _joined([samples_of(part, numbers, depth - 1) for part in dataset.datasets])
+        return _joined([samples_of(part, numbers, named, depth - 1) for part in dataset.datasets])
     kind = type(dataset).__name__
     if isinstance(dataset, TensorDataset):
         sources = frozenset(numbers.of(tensor) for tensor in dataset.tensors)
@@ -40,15 +53,16 @@ def samples_of(dataset: Any, numbers: Numbers, depth: int = DEEPEST) -> Samples:
     split, evidence = _split(dataset, kind, root)
     inner = _inner(dataset)
     if split is None and inner is not None and depth:
-        return samples_of(inner, numbers, depth - 1).replace(size=_length(dataset))  # type: ignore[no-any-return]
+        return samples_of(inner, numbers, named, depth - 1).replace(size=_length(dataset))  # type: ignore[no-any-return]
     known = data_set(kind) or data_set_at(root)
-    classes = getattr(dataset, "classes", None)
+    names, count = getattr(dataset, "classes", None), getattr(dataset, "num_classes", None)
+    classes = len(names) if isinstance(names, (list, tuple)) else count if isinstance(count, int) else None
     return Samples(
         kind=kind,
         split=split,
         evidence=evidence,
         size=_length(dataset),
-        classes=len(classes) if isinstance(classes, (list, tuple)) else known.classes if known else None,
+        classes=classes if classes is not None else known.classes if known else None,
         root=root,
         augmentation=tuple(dict.fromkeys(_random_transforms(dataset))),
         class_order="sorted" if kind in FOLDERS else None,
@@ -113,10 +127,10 @@ def _joined(parts: list[Samples]) -> Samples:
 def _random_transforms(dataset: Any) -> Iterator[str]:
     if not _has_dict(dataset):
         return
-    for name in TRANSFORMS:
-        transform = vars(dataset).get(name)
-        if transform is not None and not isinstance(transform, str):
-            yield from _random_in(transform, 4)
+    # torchvision's data sets apply `transform`; only where there is none, the pair of both that is in `transforms`.
+    given = [vars(dataset)[name] for name in TRANSFORMS if vars(dataset).get(name) is not None]
+    if given and not isinstance(given[0], str):
+        yield from _random_in(given[0], 4)
 
 
 def _random_in(transform: Any, depth: int) -> Iterator[str]:

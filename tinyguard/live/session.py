@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tinyguard.events import Event
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.kernel import Kernel
+from tinyguard.progress import Progress
 
 if TYPE_CHECKING:
     from tinyguard.live.printed import Listener
@@ -29,16 +30,19 @@ class Session:
         cells: Cells,
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
+        on_progress: Callable[[], None] = lambda: None,
         shell: Any = None,
         listener: Listener | None = None,
     ) -> None:
         self.cells = cells
         self._listener = listener
         self.witness: Witness | None = None
+        self.on_begin: list[Callable[[Execution], None]] = []
         self.on_end: list[Callable[[Execution, Any], None]] = []
         self._sink = sink
         self._namespace = namespace
         self._on_fault = on_fault
+        self._on_progress = on_progress
         self._kernel = Kernel(shell, cells) if shell is not None else None
         if self._kernel is not None:
             self._kernel.on_begin.append(self._begin)
@@ -49,6 +53,18 @@ class Session:
             self._watch()
         if self._kernel is not None:
             self._kernel.attach()
+
+    @property
+    def alone(self) -> bool:
+        """There are no cells."""
+        return self._kernel is None
+
+    def progress(self) -> Progress:
+        return self.witness.counting.progress() if self.witness is not None else Progress()
+
+    @property
+    def spent_s(self) -> float:
+        return self.witness.recorder.spent_s if self.witness is not None else 0.0
 
     def detach(self) -> None:
         if self._kernel is not None:
@@ -67,6 +83,7 @@ class Session:
                 namespace=self._namespace,
                 on_fault=self._on_fault,
                 listener=self._listener,
+                on_progress=self._on_progress,
             )
             try:
                 witness.attach()
@@ -77,6 +94,8 @@ class Session:
 
     def _begin(self, execution: Execution) -> None:
         try:
+            for act in self.on_begin:
+                act(execution)
             if "torch" in sys.modules or _TRAINS.search(execution.source):
                 self._watch()
             if self.witness is not None:

@@ -13,6 +13,7 @@ from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
 from tinyguard.live.measures import measures
+from tinyguard.live.measures.progress import Counting
 from tinyguard.live.modules import Modules
 from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
@@ -28,7 +29,8 @@ class Witness:
     """Everything that is observed, from `attach` to `detach`.
 
     `namespace` gives the names of the notebook; `sink` gets the events; `on_fault` is told once when an observer
-    fails, after which nothing is observed any more; `listener` hears what cells print.
+    fails, after which nothing is observed any more. `on_progress` is called about once a second while something trains;
+    `listener` hears what cells print.
     """
 
     def __init__(
@@ -38,14 +40,16 @@ class Witness:
         cells: Cells,
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
+        on_progress: Callable[[], None] = lambda: None,
         listener: Listener | None = None,
     ) -> None:
         self.cells = cells
         self._listener = listener
+        self.counting = Counting(on_progress)
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
-        self.modules = Modules(self.recorder, self.loaders.behind)
+        self.modules = Modules(self.recorder, self.attention, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
         self.work = Work(self.recorder, self.optimizers, self.loaders)
@@ -61,12 +65,13 @@ class Witness:
         self.modules.on_cleared.append(self.optimizers.cleared)
         self.loaders.on_dataset.append(self.names.look_for)
         self.losses.on_loss.append(self.loaders.measured)
+        self.losses.on_measure.append(self.loaders.compared)
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self._patches)
-        for measure in measures():
+        for measure in (self.counting, *measures()):
             measure.attach(self)
         self._look_at_names()
         self._histories.grown()
@@ -92,6 +97,7 @@ class Witness:
         place = Place(self.cells.path, execution.number)
         self.recorder.emit(CellExecuted, (place, ()), count=execution.count, order=self._order)
         self.modules.begin()
+        self.counting.begin()
         self.loaders.begin()
         self.optimizers.begin()
         self.attention.forget()

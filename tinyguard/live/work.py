@@ -39,7 +39,7 @@ class Work:
         self._workers: dict[int, Worker] = {}
         self._steps = self._epochs = 0
         optimizers.on_step.append(self._stepped)
-        loaders.on_end.append(self._over)
+        loaders.on_pass.append(self._over)
 
     @property
     def all(self) -> Amount:

@@ -8,7 +8,7 @@ from tinyguard import events
 from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
-from tinyguard.runs import cells, names
+from tinyguard.runs import cells, in_order, names
 from tinyguard.story import Story
 
 
@@ -104,7 +104,7 @@ print(train_loader)
         yield self.finding(
             f"{names(lost)} {were} lost when the kernel restarted before In[{event.counts[0]}], and not built again",
             first,
-            remedy=f"run {cells(event.lost.values())} again before this one, or all cells from the top",
+            remedy=f"run {to_run(event)} before this one, or all cells from the top",
             related=(
                 ("the first cell known to have run after the restart", began),
                 *((f"`{name}` was bound here", event.lost[name]) for name in lost),
@@ -112,3 +112,10 @@ print(train_loader)
             names=lost,
             counts=list(event.counts),
         )
+
+
+def to_run(event: events.KernelRestarted) -> str:
+    """The cells to run again, in words."""
+    if not event.rebuild:
+        return f"{cells(event.lost.values())} again"
+    return f"{in_order(event.rebuild)} again"

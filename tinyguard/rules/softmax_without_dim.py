@@ -34,7 +34,7 @@ class Net(nn.Module):
         self.hidden = nn.Linear(4, 3)
 
     def forward(self, x):
-        return F.log_softmax(self.hidden(x))  # TNY404 lint
+        return F.log_softmax(self.hidden(x))  # TNY404
 
 # %%
 net = Net()
@@ -44,13 +44,13 @@ F.nll_loss(net(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
 # %%
 import torch
 from torch import nn
-net = nn.Sequential(nn.Linear(4, 3), nn.Softmax())  # TNY404 lint
+net = nn.Sequential(nn.Linear(4, 3), nn.Softmax())  # TNY404
 print(net(torch.rand(2, 5, 4)).sum(-1))
 """,
     )
     good = (
-        bad[0].replace("self.hidden(x))  # TNY404 lint", "self.hidden(x), dim=-1)"),
-        bad[1].replace("nn.Softmax())  # TNY404 lint", "nn.Softmax(-1))"),
+        bad[0].replace("self.hidden(x))  # TNY404", "self.hidden(x), dim=-1)"),
+        bad[1].replace("nn.Softmax())  # TNY404", "nn.Softmax(-1))"),
         # The methods of tensors and torch.softmax ask for it.
         """
 # %%

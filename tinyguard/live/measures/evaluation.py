@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
+from torch.optim import Optimizer
 
 from tinyguard.events import EvaluationMeasured
-from tinyguard.live.loaders import Pass
+from tinyguard.live.loaders import Pass, addresses
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Where
 
@@ -43,6 +44,7 @@ class Measuring:
         self.where = where
         self.batch = 0
         self.trains = False  # it is none
+        self.addresses: dict[int, bool] = {}  # of the tensors of this batch
         self.labels: Tensor | None = None  # of this batch, until the next is drawn
         self.tallies: dict[int, Tally] = {}
 
@@ -65,7 +67,8 @@ class Evaluation:
         observer = self._recorder.observer
         self._entered, self._left = _plainly(observer(self._enter)), _plainly(observer(self._leave))
         witness.loaders.on_batch.append(self._drawn)
-        witness.loaders.on_end.append(self._over)
+        witness.optimizers.on_step.append(self._stepped)
+        witness.loaders.on_pass.append(self._over)
         witness.undo_with(self._rest)
 
     # --- a pass -------------------------------------------------------------------------------------------------------
@@ -76,12 +79,13 @@ class Evaluation:
             if self._off or self._told >= MOST_EVENTS or not self._recorder.affordable:
                 return
             measuring = self._passes[loader] = Measuring(self._recorder.here())
-            self._listen()
         elif measuring.trains or self._trains(loader):
             self._drop(measuring)
             return
+        self._listen()
         measuring.batch += 1
         measuring.labels = _labels(batch)
+        measuring.addresses = addresses(batch)
 
     def _drop(self, measuring: Measuring) -> None:
         if not measuring.trains:
@@ -92,6 +96,13 @@ class Evaluation:
     def _trains(self, loader: int) -> bool:
         passed = self._loaders.passing(loader)
         return passed is not None and (passed.backward or bool(passed.stepped))
+
+    def _stepped(self, _optimizer: Optimizer) -> None:
+        """Something is trained: whoever has drawn a batch to look at, and keeps the iterator, evaluates nothing now."""
+        if self._handles:
+            self._rest()
+            for measuring in self._passes.values():
+                measuring.labels = None
 
     def _over(self, passed: Pass) -> None:
         trains = passed.backward or bool(passed.stepped)
@@ -130,10 +141,18 @@ class Evaluation:
             self._off = True  # hooks that come and go would have it compiled again and again
             self._rest()
             return
-        for loader in self._loaders.behind(inputs):
-            measuring = self._passes.get(loader)
-            if measuring is not None and measuring.labels is not None:
-                self._count(module, output, measuring, measuring.labels)
+        measuring = self._behind(inputs)
+        if measuring is not None and measuring.labels is not None:
+            self._count(module, output, measuring, measuring.labels)
+
+    def _behind(self, inputs: Any) -> Measuring | None:
+        """The pass whose batch this is; moved to another device, the one that is being drawn from."""
+        given = {tensor.data_ptr() for tensor in tensors_in(inputs)}
+        for measuring in self._passes.values():
+            if not given.isdisjoint(measuring.addresses):
+                return measuring
+        drawing = self._loaders.drawing
+        return self._passes.get(drawing[0]) if len(drawing) == 1 else None
 
     def _count(self, module: nn.Module, output: Any, measuring: Measuring, labels: Tensor) -> None:
         scores = next((tensor for tensor in tensors_in(output) if tensor.dim() == 2), None)
