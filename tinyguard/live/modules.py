@@ -46,6 +46,7 @@ class Modules:
         self.on_use: list[Callable[[Use], None]] = []
         # The modules whose forward begins, the root first, and the inputs of the innermost; while the window is open.
         self.on_enter: list[Callable[[list[nn.Module], Any], None]] = []
+        self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
         self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
 
@@ -228,6 +229,8 @@ class Modules:
             tag(tensor, use)
         for act in self.on_use:
             act(use)
+        for look in self.on_root:
+            look(module)
 
     @property
     def last_modes(self) -> tuple[bool, ...]:
