@@ -44,6 +44,7 @@ class Executed(Record):
 
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
+    printed: str = ""
 
 
 @cache
@@ -63,14 +64,15 @@ def executed(example: Example) -> Executed:
             shell=shell,
         )
         guard.start()
+        printed = ""
         try:
             for cell in book.cells:
                 if cell.code:
-                    _run(shell, cell.source, _recorded(cell))
+                    printed += _run(shell, cell.source, _recorded(cell))
         finally:
             guard.end()
         assert not faults
-        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings))
+        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings), printed=printed)
 
 
 def _recorded(cell: Cell) -> list[str] | None:
@@ -79,8 +81,11 @@ def _recorded(cell: Cell) -> list[str] | None:
     return None if not lines else lines if cell.count is not None else []  # an output of an earlier life
 
 
-def _run(shell: Any, source: str, recorded: list[str] | None) -> None:
-    """Runs a cell. Where the example records an output, each `print` says its next line, whatever it was to say."""
+def _run(shell: Any, source: str, recorded: list[str] | None) -> str:
+    """Runs a cell, and gives what it prints.
+
+    Where the example records an output, each `print` says its next line, whatever it was to say.
+    """
     printed, left = io.StringIO(), list(recorded or ())
 
     def say(*_args: Any, **_kwargs: Any) -> None:
@@ -102,6 +107,7 @@ def _run(shell: Any, source: str, recorded: list[str] | None) -> None:
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         raise FailedError(f"{type(error).__name__}: {error}")
+    return printed.getvalue()
 
 
 def _saved(book: Notebook, folder: str) -> str:
