@@ -486,6 +486,34 @@ class InputsNormalisedAgain(Measured):
     high_after: float
 
 
+class InputsMeasured(Measured):
+    """The scale of a loader's inputs, over the samples of its first pass; place is where it is drawn from."""
+
+    loader: int
+    samples: Samples
+    count: int  # samples
+    means: tuple[float, ...]  # of each channel or feature; of many features, some
+    deviations: tuple[float, ...]
+
+
+class InputsRepeated(Measured):
+    """A model in training mode got the same inputs in each of the last steps; place is its forward pass."""
+
+    model: int
+    times: int
+
+
+class LabelsOfOtherLoader(Measured):
+    """A loss compares outputs for the batch of one loader with labels from another one, and each has its own order.
+
+    Place is the loss.
+    """
+
+    loader: int  # of the inputs
+    labels: int  # the loader of the labels
+    size: int  # samples of each
+
+
 class SamplesShared(Measured):
     """Two loaders give samples of which some are the same; place is where the later of them is drawn from."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tinyguard.events import BackwardRan, Event, InputsRepeated, OptimizerBuilt, PassEnded, SeedSet
 from tinyguard.events import BatchesRepeated as Seen
-from tinyguard.events import Event, PassEnded
-from tinyguard.finding import Finding, Severity
+from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import is_trial, loader_of
@@ -42,7 +42,7 @@ class BatchesRepeated(Rule):
 
     code = "TNY212"
     severity = Severity.ERROR
-    on = (Seen,)
+    on = (Seen, InputsRepeated)
     serves = ("C3",)
     bad = (
         # the first batch for ever
@@ -81,6 +81,18 @@ for epoch in range(4):
     for inputs, labels in loader:  # TNY212 live
         step(inputs, labels)
 """,
+        # the function that draws a batch sets a seed
+        _START
+        + """
+# %%
+def batch_of(size):
+    torch.manual_seed(0)  # TNY212 live
+    return data[torch.randint(64, (size,))]
+
+for iteration in range(6):
+    inputs, labels = batch_of(16)
+    step(inputs, labels)
+""",
     )
     good = (
         # shuffled: a random batch each time
@@ -111,6 +123,15 @@ def forever(loader):
         yield from loader  # sees PassEnded lint
 
 for iteration, (inputs, labels) in zip(range(12), forever(loader)):
+    step(inputs, labels)
+""",
+        # all samples in each step, and a seed for the noise of each
+        _START
+        + """
+# %%
+inputs, labels = data[:]
+for iteration in range(6):
+    torch.manual_seed(iteration)
     step(inputs, labels)
 """,
         # one batch, overfitted on purpose
@@ -168,6 +189,8 @@ for epoch in range(4):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, InputsRepeated):
+            yield from self._seeded(event, story)
         if not isinstance(event, Seen) or is_trial(*story.names(event.loader)):
             return
         if event.how == "order" and not _one_training(event, story):
@@ -186,6 +209,40 @@ for epoch in range(4):
             times=event.times,
             batches=event.batches,
         )
+
+    def _seeded(self, event: InputsRepeated, story: Story) -> Iterator[Finding]:
+        """The inputs are drawn by hand, and before each step a seed is set."""
+        before = [ran for ran in story.all(BackwardRan) if event.model in {use.model for use in ran.models}][-2:]
+        if len(before) < 2 or before[0].place != before[1].place or before[1].loader is not None:
+            return
+        gaps = (story.between(before[0], before[1]), story.between(before[1], event))
+        if any(isinstance(happened, OptimizerBuilt) for gap in gaps for happened in gap):
+            return  # each training has its seed
+        seeds = [_seed_in(gap) for gap in gaps]
+        if seeds[0] is None or seeds[1] is None or seeds[0].value != seeds[1].value:
+            return
+        seed = seeds[1]
+        yield self.finding(
+            f"the last {event.times} steps were trained on the same inputs: the seed {seed.value} is set before each",
+            _call(seed, story),
+            remedy="set the seed once, before the training",
+            cause="after a seed, random numbers come in the same order again: the same samples, the same dropout",
+            related=(("the model gets the inputs here", event.place),),
+            times=event.times,
+            seed=seed.value,
+        )
+
+
+def _seed_in(events: list[Event]) -> SeedSet | None:
+    """The last seed that was set for torch."""
+    seeds = [event for event in events if isinstance(event, SeedSet) and event.library == "torch"]
+    return seeds[-1] if seeds and seeds[-1].value is not None else None
+
+
+def _call(seed: SeedSet, story: Story) -> Place:
+    """The line that sets the seed; of a helper that is called from elsewhere, too, the call."""
+    helper = any(other.place == seed.place and other.via != seed.via for other in story.all(SeedSet))
+    return seed.via[-1] if helper and seed.via else seed.place
 
 
 def _words(event: Seen, name: str) -> tuple[str, str, str]:

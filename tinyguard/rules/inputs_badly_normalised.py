@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tinyguard.events import (
     BackwardRan,
     Event,
+    InputsMeasured,
     InputsNormalisedAgain,
     InputsUnscaled,
     Normalisation,
@@ -16,10 +17,18 @@ from tinyguard.events import (
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import is_trial, loader_of, overlapping
+from tinyguard.training import called_evaluation, is_trial, loader_of, overlapping
 
 SHIFT = 0.1  # standard deviations between the means; statistics of the test split differ from those of training by 0.02
 STRETCH = 1.1  # ratio of the standard deviations
+
+# As measured: the scales of most features differ by so much, where data of one kind differs by little.
+MOST_FEATURES = 0.8
+FAR = 1.0  # standard deviations, the larger one, between the means
+WIDE = 3.0  # ratio of the standard deviations; 10 is proof by itself
+PROOF = 10.0
+CENTRED, UNIT = 0.1, 1.25  # a mean below and a deviation within are what normalising by one's own statistics leaves
+MIN_TRAINED = 256  # samples that were measured
 
 _START = """
 # %%
@@ -95,6 +104,25 @@ train(model, train_loader)
 print(validate(model, test_loader))
 """
 
+_TABLE = """
+# %%
+offset = torch.tensor([20.0, 5.0, -8.0, 100.0])
+
+def measured(count):
+    labels = torch.arange(count) % 3
+    return torch.randn(count, 4) * 2 + labels[:, None] + offset, labels
+
+train_x, train_y = measured(320)
+test_x, test_y = measured(96)
+"""
+
+_FIT = """
+# %%
+model = nn.Linear(4, 3)
+train(model, train_loader)
+print(validate(model, test_loader))
+"""
+
 
 class InputsBadlyNormalised(Rule):
     """Pictures reach the model as bytes, normalised twice, or otherwise in evaluation than in training.
@@ -123,6 +151,17 @@ train(get_model(), DataLoader(data, batch_size=8, shuffle=True))
 """,
         # the evaluation without
         _START + _BOTH,
+        # no pictures: the training data is normalised, and the result of the same for the test is thrown away
+        _START
+        + _TABLE
+        + """
+mean, std = train_x.mean(0), train_x.std(0)
+train_x = (train_x - mean) / std
+(test_x - mean) / std
+train_loader = DataLoader(TensorDataset(train_x, train_y), batch_size=32, shuffle=True)
+test_loader = DataLoader(TensorDataset(test_x, test_y), batch_size=32)  # TNY213 live
+"""
+        + _FIT,
     )
     good = (
         _START + _AGAIN.replace("  # TNY213 live", "").replace("    images = normalize(images)\n", ""),
@@ -171,6 +210,25 @@ train(get_model(), DataLoader(data, batch_size=8, shuffle=True))
             "[transforms.ToTensor()]))  # TNY213 live",
             "[transforms.ToTensor(), transforms.Normalize((0.49, 0.5, 0.51), (0.25, 0.26, 0.25))]))",
         ),
+        bad[4].replace("(test_x - mean)", "test_x = (test_x - mean)").replace("  # TNY213 live", ""),
+        # neither is normalised
+        _START
+        + _TABLE
+        + """
+train_loader = DataLoader(TensorDataset(train_x, train_y), batch_size=32, shuffle=True)
+test_loader = DataLoader(TensorDataset(test_x, test_y), batch_size=32)
+"""
+        + _FIT,
+        # the test has drifted, as data does from one year to the next
+        _START
+        + _TABLE
+        + """
+mean, std = train_x.mean(0), train_x.std(0)
+train_x, test_x = (train_x - mean) / std, (test_x + 1 - mean) / std
+train_loader = DataLoader(TensorDataset(train_x, train_y), batch_size=32, shuffle=True)
+test_loader = DataLoader(TensorDataset(test_x, test_y), batch_size=32)
+"""
+        + _FIT,
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
@@ -185,7 +243,8 @@ train(get_model(), DataLoader(data, batch_size=8, shuffle=True))
                 if len([one for one in normalisations if _of_unit_scale(one)]) > 1:
                     yield self._twice(event, story)
             case PassEnded(models=models) if models and not event.backward:
-                yield from self._otherwise(event, story)
+                told = list(self._otherwise(event, story))
+                yield from told or self._measured_otherwise(event, story)
 
     def _unscaled(self, event: InputsUnscaled, story: Story) -> Finding:
         built = loader_of(event.loader, story)
@@ -247,6 +306,77 @@ train(get_model(), DataLoader(data, batch_size=8, shuffle=True))
                     trained=_all(trained),
                 )
                 return
+
+    def _measured_otherwise(self, passed: PassEnded, story: Story) -> Iterator[Finding]:
+        """Nobody can read how they were normalised; the values tell."""
+        evaluated = _scale(passed.loader, story)
+        backward = next(
+            (ran for ran in reversed(story.all(BackwardRan)) if overlapping(ran.models, passed.models)), None
+        )
+        trained = _scale(backward.loader, story) if backward is not None else None
+        if evaluated is None or trained is None or evaluated.loader == trained.loader:
+            return
+        if trained.samples.kind != evaluated.samples.kind or len(trained.means) != len(evaluated.means):
+            return
+        if not called_evaluation(passed.loader, story) or not _far_apart(trained, evaluated):
+            return
+        built, origin = loader_of(evaluated.loader, story), loader_of(trained.loader, story)
+        yield self.finding(
+            f"the inputs of `{story.name(evaluated.loader, 'the evaluation loader')}` have another scale than those of "
+            f"`{story.name(trained.loader, 'the training loader')}`, which the model is trained on: "
+            f"{_spread(evaluated)} against {_spread(trained)}",
+            built.place if built is not None else passed.decision,
+            remedy="prepare both in the same way, with the mean and deviation of the training data",
+            cause="the model meets, in evaluation, inputs far from all that it has seen",
+            related=(
+                ("the training loader was built here", origin.place if origin is not None else None),
+                ("the model is evaluated here", passed.decision),
+            ),
+            evaluated=_spread(evaluated),
+            trained=_spread(trained),
+        )
+
+
+def _scale(loader: int | None, story: Story) -> InputsMeasured | None:
+    return next((seen for seen in story.all(InputsMeasured) if seen.loader == loader), None)
+
+
+def _far_apart(trained: InputsMeasured, evaluated: InputsMeasured) -> bool:
+    """Most features differ, and one of the two was normalised, or they differ by more than any data does."""
+    if trained.count < MIN_TRAINED:
+        return False
+    pairs = [
+        (mean, max(deviation, TINY), mean_, max(deviation_, TINY))
+        for mean, deviation, mean_, deviation_ in zip(
+            trained.means, trained.deviations, evaluated.means, evaluated.deviations, strict=True
+        )
+        if max(deviation, deviation_) > TINY
+    ]
+
+    def most(true: Iterable[bool]) -> bool:
+        return sum(true) >= MOST_FEATURES * max(1, len(pairs))
+
+    def ratio(one: float, other: float) -> float:
+        return max(one / other, other / one)
+
+    if most(ratio(spread, spread_) > PROOF for _, spread, _, spread_ in pairs):
+        return True
+    if not most(abs(mean) < CENTRED and ratio(spread, 1.0) < UNIT for mean, spread, _, _ in pairs):
+        return False
+    return most(
+        abs(mean - mean_) > FAR * max(spread, spread_) or ratio(spread, spread_) > WIDE
+        for mean, spread, mean_, spread_ in pairs
+    )
+
+
+TINY = 1e-6  # below, a feature is constant
+
+
+def _spread(seen: InputsMeasured) -> str:
+    """ "mean 0.0 and deviation 1.0": of the middle feature, by its mean."""
+    pairs = sorted(zip(seen.means, seen.deviations, strict=True))
+    mean, deviation = pairs[len(pairs) // 2]
+    return f"mean {mean:.2g} and deviation {deviation:.2g}"
 
 
 def _of_unit_scale(one: Normalisation) -> bool:

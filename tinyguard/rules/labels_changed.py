@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event
+from tinyguard.events import BackwardRan, Event, LabelsOfOtherLoader
 from tinyguard.events import LabelsChanged as Seen
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
@@ -63,7 +63,7 @@ class LabelsChanged(Rule):
 
     code = "TNY214"
     severity = Severity.ERROR
-    on = (Seen,)
+    on = (Seen, LabelsOfOtherLoader)
     serves = ("W4",)
     bad = (
         # two random numbers where one was meant
@@ -76,8 +76,24 @@ class LabelsChanged(Rule):
         )
         + _LOADER.replace(", shuffle=True)", ", shuffle=False)")
         + _TRAINING,
+        # two loaders, side by side
+        _START
+        + """
+# %%
+data = Points()
+input_loader = DataLoader(data.points, batch_size=16, shuffle=True)  # sees DatasetBuilt live
+label_loader = DataLoader(data.labels, batch_size=16, shuffle=True)  # sees DatasetBuilt live  # TNY214 live
+model = nn.Linear(8, 4)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for points, labels in zip(input_loader, label_loader):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(points), labels).backward()
+    optimizer.step()
+""",
     )
     good = (
+        # two loaders side by side, each in the order of the data
+        bad[2].replace(", shuffle=True)", ")").replace("  # TNY214 live", ""),
         _START + _LOADER.replace("  # TNY214 live", "") + _TRAINING,
         # shuffled together
         _START.replace(
@@ -124,6 +140,8 @@ for epoch in range(3):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, LabelsOfOtherLoader):
+            yield self._from_two_loaders(event, story)
         if not isinstance(event, Seen) or event.changed < LEAST * event.seen or not _labels_are_learnt(event, story):
             return
         built = loader_of(event.loader, story)
@@ -143,6 +161,22 @@ for epoch in range(3):
             seen=event.seen,
             changed=event.changed,
             by_chance=event.by_chance,
+        )
+
+    def _from_two_loaders(self, event: LabelsOfOtherLoader, story: Story) -> Finding:
+        inputs, labels = loader_of(event.loader, story), loader_of(event.labels, story)
+        name, other = story.name(event.loader, "one loader"), story.name(event.labels, "another loader")
+        return self.finding(
+            f"inputs come from `{name}` and their labels from `{other}`, and both shuffle their {event.size} samples: "
+            "each in an order of its own",
+            labels.place if labels is not None else event.place,
+            remedy="put both into one data set, `TensorDataset(inputs, labels)`, and draw from one loader",
+            cause="an input meets the label of any other",
+            related=(
+                ("the loader of the inputs", inputs.place if inputs is not None else None),
+                ("the loss compares them here", event.place),
+            ),
+            size=event.size,
         )
 
 

@@ -11,11 +11,13 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
 from tinyguard.live.measures.saved_weights import SavedWeights
+from tinyguard.live.measures.scales import Scales
 from tinyguard.live.measures.seen import Seen
 from tinyguard.live.measures.targets import Targets
 from tinyguard.live.measures.units import Units
@@ -54,8 +56,10 @@ def measures() -> tuple[Measure, ...]:
         Labels(),
         Repeats(),
         Inputs(),
+        Scales(),
         Parts(),
         Seen(),
+        Pairs(),
         Generators(),
         Waiting(),
         Evaluation(),

@@ -7,9 +7,11 @@ import itertools
 import linecache
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
 from torch.utils.data import IterableDataset, RandomSampler, SequentialSampler
 
-from tinyguard.events import BatchesRepeated
+from tinyguard.events import BatchesRepeated, InputsRepeated
 from tinyguard.live.batches import fingerprint, inputs_of, varied
 from tinyguard.live.cells import Execution
 from tinyguard.live.loaders import Pass
@@ -42,11 +44,22 @@ class Begun:
         self.told: set[str] = set()
 
 
+class Given:
+    """What a model got last."""
+
+    def __init__(self) -> None:
+        self.content: tuple[object, ...] | None = None
+        self.times = 0  # steps in a row
+        self.steps = 0  # backward passes before
+
+
 class Repeats:
-    """Compares the first batches of the passes over each loader."""
+    """Compares the first batches of the passes over each loader, and the inputs of the first steps."""
 
     def __init__(self) -> None:
         self._begun: dict[int, Begun] = {}  # by loader
+        self._steps = 0  # backward passes
+        self._given: dict[int, Given] = {}  # by model
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
@@ -55,6 +68,7 @@ class Repeats:
         self._loaders.on_start.append(self._start)
         self._loaders.on_batch.append(self._drawn)
         self._loaders.on_pass.append(self._end)
+        witness.modules.on_enter.append(self._enter)
         witness.optimizers.on_backward.append(self._backward)
 
     def _start(self, loader: Any, passed: Pass) -> None:
@@ -86,7 +100,26 @@ class Repeats:
         elif begun.alike >= TIMES and begun.shuffle:
             self._tell(begun, passed, "order", begun.alike)
 
+    def _enter(self, running: list[nn.Module], inputs: Any) -> None:
+        """A model is called: with what it got in the step before?"""
+        if len(running) != 1 or not running[0].training or not torch.is_grad_enabled():
+            return
+        number = self._recorder.numbers.of(running[0])
+        content = fingerprint(inputs)
+        given = self._given.get(number)
+        if given is None:
+            if len(self._given) >= MOST_LOADERS:
+                self._given.clear()
+            given = self._given[number] = Given()
+        if content is None or content != given.content:
+            given.content, given.times, given.steps = content, 1, self._steps
+        elif self._steps > given.steps:
+            given.times, given.steps = given.times + 1, self._steps
+            if given.times == TIMES:
+                self._recorder.emit(InputsRepeated, model=number, times=given.times)
+
     def _backward(self, _loss: Any, loaders: tuple[int, ...]) -> None:
+        self._steps += 1
         for loader in loaders:
             begun = self._begun.get(loader)
             if begun is not None:
