@@ -44,6 +44,7 @@ class Modules:
         self.uses: list[Use] = []  # forward passes since the last backward
         self.on_cleared: list[Callable[[Parameters, str], None]] = []
         self.on_use: list[Callable[[Use], None]] = []
+        self.on_built: list[Callable[[nn.Module], None]] = []
         self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
         self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
@@ -106,6 +107,8 @@ class Modules:
                 mode_matters=mode_matters(module),
                 in_forward=in_forward,
             )
+            for look in self.on_built if not in_forward else ():
+                look(module)
 
     def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
         loaded = self._recorder.observer(self._weights_loaded)

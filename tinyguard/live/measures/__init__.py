@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.saved_weights import SavedWeights
+from tinyguard.live.measures.ties import Ties
 from tinyguard.live.measures.unregistered import Unregistered
 
 if TYPE_CHECKING:
@@ -26,4 +27,4 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each."""
-    return (Learning(), Evaluation(), SavedWeights(), Unregistered())
+    return (Learning(), Evaluation(), SavedWeights(), Ties(), Unregistered())
