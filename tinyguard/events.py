@@ -577,6 +577,15 @@ class ParametersHidden(Measured):
     numbers: int  # weights in them
 
 
+class TieBroken(Measured):
+    """Layers that shared a parameter have one each; place is the `load_state_dict`, or the first forward after it."""
+
+    model: int
+    names: tuple[str, ...]  # "embedding.weight", "head.weight"
+    sides: tuple[Parameters, ...]  # the parameters that they have now
+    how: str  # "load_state_dict"; empty: nobody saw it
+
+
 class WeightsNotKept(Measured):
     """Weights that were put aside as a reference to those of the model are used again, after steps have changed them.
 

@@ -20,6 +20,7 @@ from tinyguard.live.measures.saved_weights import SavedWeights
 from tinyguard.live.measures.scales import Scales
 from tinyguard.live.measures.seen import Seen
 from tinyguard.live.measures.targets import Targets
+from tinyguard.live.measures.ties import Ties
 from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.unregistered import Unregistered
 from tinyguard.live.measures.updates import Updates
@@ -64,5 +65,6 @@ def measures() -> tuple[Measure, ...]:
         Waiting(),
         Evaluation(),
         SavedWeights(),
+        Ties(),
         Unregistered(),
     )
