@@ -22,9 +22,6 @@ from tinyguard.guard import Guard
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.record import Record
 
-# Examples that need what is not there, or that fail on purpose.
-NOT_EXECUTABLE: dict[str, str] = {"TNY705-bad-0": "the band is chosen by a magic; tests/test_live_metrics.py does it"}
-
 
 class Watching(Guard):
     """A guard that keeps the events."""

@@ -297,14 +297,242 @@ class GraphKept(Event):
 
 
 class Measured(Event):
-    """What numbers show while the program runs: the static witness never sees it."""
+    """Numbers of a running training; nobody reads them off the source."""
 
 
 class LossNotFinite(Measured):
-    """A loss is NaN or infinite, the first time; place is its backward pass."""
+    """A loss is NaN or infinite, and stays so; place is its backward pass."""
 
     value: float
     step: int  # backward passes so far, from 1
+    before: float | None = None  # the last finite loss
+    lost: bool = True  # weights are not finite any more: no step brings them back
+    origin: str = (
+        ""  # where the first value comes from that is not finite: "data", "parameter", "operation"; "" not known
+    )
+    name: str = ""  # of that tensor, as the user reaches it: "images", "model.0.weight"; of the operation: "log"
+    seen: str = ""  # its numbers: "3 of 120 values are not finite"
+    behind: str = ""  # the parameter that was used last before it
+    steep: tuple[str, ...] = ()  # operations on the way whose slope has no bound: "sqrt"
+    loader: int | None = None
+    optimizer: int | None = None
+    lr: float | None = None
+    largest: float | None = None  # the largest absolute value of a weight before the step
+
+
+class LossMeasured(Measured):
+    """How the cross entropy that an optimizer works on has gone, as long as it shows no sign of learning.
+
+    At checkpoints; place is the optimizer's step. All counts are of the batches whose loss was read.
+    """
+
+    optimizer: int
+    classes: int
+    batches: int
+    samples: int
+    effort: float  # the batches, each counted as far as its learning rate allows it to teach
+    evidence: float  # for learning: logarithm of the test martingale at its largest
+    needed: float  # what proves learning
+    losses: tuple[float, ...]  # in nats, means over equal stretches
+    lr: float | None = None
+
+
+class StepMeasured(Measured):
+    """What an optimizer's steps did to the weights, at checkpoints; place is the step.
+
+    Of up to 16 weight matrices in the order of the model, over the steps measured since the event before.
+    """
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float | None
+    first_lr: float | None
+    peak_lr: float | None
+    norm: float  # of all gradients, in this step
+    usual_norm: float | None  # the median of the measured steps before; None: too few
+    exploding: bool = False  # far above its usual one, twice in a row
+    layers: tuple[str, ...] = ()  # what the user calls the matrices; "" not known
+    gradients: tuple[float, ...] = ()  # norms, medians over the steps
+    moved: tuple[float | None, ...] = ()  # |change| / |weight|, medians over the steps; None: it was zero before
+    ratios: tuple[float, ...] = ()  # the same of each measured step, median over the matrices
+    losses: tuple[float, ...] = ()  # that the measured steps were taken on
+    first_loss: float | None = None
+    usual_loss: float | None = None
+    classes: int | None = None  # where the loss is a plain cross entropy
+
+
+class OutputKept(Measured):
+    """The output of a model is kept beyond its step, with its graph; place is the line that keeps it."""
+
+    name: str  # the variable or attribute
+    count: int  # outputs in it by now
+    model: int
+
+
+class MemoryGrown(Measured):
+    """The memory of the process has grown at the same pace from step to step; place is an optimizer's step."""
+
+    steps: int
+    grown: int  # bytes
+    halves: tuple[float, float]  # bytes a step, in the first and the second half
+
+
+class RateLow(Measured):
+    """The highest learning rate of an optimizer is 0, or next to nothing beside what it was; place is the step."""
+
+    optimizer: int
+    step: int  # of this optimizer, from 1
+    lr: float
+    peak_lr: float  # the highest so far; 0: it never had one
+    since: int  # the first step in a row for which this is true
+
+
+class UnitsMeasured(Measured):
+    """More than half of the units of a ReLU were zero in two looks at several batches; place is the last backward."""
+
+    layer: str  # its parameter, as the user reaches it; "" not known
+    parameter: int
+    units: int
+    dead: int  # zero for every sample
+    batches: int
+    samples: int  # rows that went through the layer: positions of a sequence or an image count each
+    step: int  # backward passes so far, from 1
+
+
+class LabelsOutOfRange(Measured):
+    """A loss is given labels that its input has no place for; place is the loss. Told before torch raises."""
+
+    criterion: str
+    low: float  # the least and the greatest label of the batch, those aside that are to be ignored
+    high: float
+    outside: int  # labels out of range, of `labels`
+    labels: int
+    classes: int | None  # the class numbers wanted are 0 to classes - 1; None: numbers from 0 to 1 are wanted
+    only: float | None = None  # the one value that is out of range; None: there are several
+    models: tuple[ModelUse, ...] = ()
+    loader: int | None = None
+
+
+class LabelsAlike(Measured):
+    """The labels of a loader come class by class, or are all the same; place is where it is drawn from.
+
+    Told once the third class has come, or when the pass is over.
+    """
+
+    loader: int
+    samples: Samples
+    distinct: int  # labels seen; each came in one stretch
+    label: int  # the first of them
+    seen: int  # samples
+    batches: int
+    single: int  # batches with one label only
+    whole: bool  # a pass from the beginning to the end
+    used: bool | None  # losses were given such labels; None: no loss of class numbers was computed
+
+
+class BatchesRepeated(Measured):
+    """A training draws the same batches again and again from a loader that has others; place is where it draws."""
+
+    loader: int
+    samples: Samples
+    how: str  # "first": each time the first of a new pass; "order": passes in one order; "replay": by itertools.cycle
+    times: int  # so often so far
+    batches: int  # that the loader has
+    batch_size: int | None = None
+    shuffle: bool = False
+
+
+class Normalisation(NamedTuple):
+    """What a transform `Normalize` subtracts and divides by, for each channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class TransformsRead(Measured):
+    """The transforms of a loader's data set, at its first pass; place is where it is drawn from."""
+
+    loader: int
+    samples: Samples
+    normalisations: tuple[Normalisation, ...]  # one after the other
+
+
+class InputsUnscaled(Measured):
+    """The first layer of a model that is trained gets pictures whose values are whole numbers as in a file, to 255.
+
+    Place is the forward pass; the first time for each model.
+    """
+
+    model: int
+    low: float
+    high: float
+    layer: str  # "Conv2d"
+    normalises: bool  # the model has layers that bring values to a scale, as batch norm
+    loader: int | None = None
+
+
+class InputsNormalisedAgain(Measured):
+    """The first layer of a model gets the values of a batch, which a transform has normalised, normalised once more.
+
+    Place is the forward pass; the first time for each model.
+    """
+
+    model: int
+    loader: int
+    normalisation: Normalisation
+    low: float  # of the batch, as it was drawn
+    high: float
+    low_after: float  # as the layer gets it
+    high_after: float
+
+
+class SamplesShared(Measured):
+    """Two loaders give samples of which some are the same; place is where the later of them is drawn from."""
+
+    loader: int
+    other: int
+    shared: int  # samples
+    size: int  # samples of `loader` that were compared
+    other_size: int
+    how: str  # "indices": both are parts of one data set; "content": the same inputs were drawn from both
+
+
+class LabelsChanged(Measured):
+    """Inputs of a loader came again in a later pass, each with one class number, and many with another than before."""
+
+    loader: int
+    samples: Samples
+    seen: int  # inputs that came again
+    changed: int  # of them with another label
+    by_chance: float  # the share of them that would change if labels were drawn for inputs at random
+
+
+class GeneratorCopied(Measured):
+    """A data set that is read by workers draws random numbers from a generator that it holds: each worker has a copy.
+
+    Place is where the loader is drawn from, at its first pass.
+    """
+
+    loader: int
+    samples: Samples
+    attribute: str  # "self.rng"
+    kind: str  # "numpy.random.Generator", "random.Random" ...
+    method: str  # that uses it: "Pictures.__getitem__"
+    workers: int
+    persistent: bool  # the workers live on from pass to pass
+
+
+class LoaderAwaited(Measured):
+    """A training spends most of its time waiting for the next batch; place is the loop that draws it."""
+
+    loader: int
+    samples: Samples
+    steps: int  # batches that were waited for; the first ones of passes, when workers start, do not count
+    waited_s: float  # from asking for a batch to getting it, while no work was left for the GPU
+    wall_s: float  # of these steps, all in all
+    workers: int
+    cores: int  # that this process may use
+    batch_size: int | None = None
 
 
 class ParametersHidden(Measured):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tinyguard.events import (
     BackwardRan,
     Event,
+    GradientsCleared,
     GradientsSet,
     ModelBuilt,
     ModelUse,
@@ -119,6 +120,15 @@ def used_gradients_before(step: OptimizerStepped, story: Story) -> OptimizerStep
             if any(backward.reaches.overlaps(step.parameters) for backward in passes):
                 return other
     return None
+
+
+def never_cleared(optimizer: int, story: Story) -> bool:
+    """The gradients of all its steps add up; whatever grows then grows for that reason."""
+    steps = story.steps(optimizer)
+    return bool(steps) and not any(
+        later(cleared, steps[0], story) and cleared.parameters.overlaps(steps[0].parameters)
+        for cleared in story.all(GradientsCleared)
+    )
 
 
 def owner(parameters: Parameters, story: Story, *, before: Event | None = None) -> ModelBuilt | None:

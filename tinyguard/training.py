@@ -10,6 +10,7 @@ from tinyguard.events import (
     BackwardRan,
     BatchDrawn,
     Event,
+    LabelsAlike,
     LoaderBuilt,
     ModelUse,
     OptimizerStepped,
@@ -167,6 +168,17 @@ def is_evaluation(passed: PassEnded) -> bool:
 def overlapping(models: tuple[ModelUse, ...], others: tuple[ModelUse, ...]) -> bool:
     """Some model is in both."""
     return any(one.model == two.model or one.parameters.overlaps(two.parameters) for one in models for two in others)
+
+
+def class_by_class(loader: int, story: Story) -> LabelsAlike | None:
+    """What was measured of a loader whose batches hold one class each, most of them, and then the next class.
+
+    With a loss on these labels: batches of which only the pictures are used may come in any order.
+    """
+    for alike in story.all(LabelsAlike):
+        if alike.loader == loader and alike.used and alike.distinct > 1 and 2 * alike.single > alike.batches:
+            return alike
+    return None
 
 
 def from_scratch(models: tuple[ModelUse, ...]) -> bool:

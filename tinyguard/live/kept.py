@@ -50,7 +50,7 @@ class Kept:
         if old is not None:
             self._told.add(place)
             for frame in self._recorder.places.frames():
-                found = _holder(frame, old)
+                found = holder(frame, old)
                 if found is not None:
                     self._tell(frame, *found)
                     return
@@ -64,16 +64,23 @@ class Kept:
             self._recorder.emit(GraphKept, (place, via), name=name, how=how)
 
 
-def _holder(frame: FrameType, mark: Mark) -> tuple[str, Any] | None:
-    """The variable of the frame, or attribute of its `self`, that holds the graph with this mark."""
+def holder(frame: FrameType, mark: Any, *, least: int = 0) -> tuple[str, Any] | None:
+    """The variable of the frame, or attribute of its `self`, that holds the graph with this mark.
+
+    In a tensor of `least` elements or more: what a loss holds is not looked for with the outputs.
+    """
     for name, value in list(frame.f_locals.items()):
-        if any(_leads_to(tensor, mark) for tensor in _tensors(value)):
+        if _holds(value, mark, least):
             return name, value
     owner = frame.f_locals.get("self")
     for name, value in list(vars(owner).items()) if hasattr(owner, "__dict__") else ():
-        if any(_leads_to(tensor, mark) for tensor in _tensors(value)):
+        if _holds(value, mark, least):
             return f"self.{name}", value
     return None
+
+
+def _holds(value: Any, mark: Any, least: int) -> bool:
+    return any(tensor.numel() >= least and _leads_to(tensor, mark) for tensor in _tensors(value))
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -87,7 +94,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
                 yield from _tensors(item)
 
 
-def _leads_to(tensor: Tensor, mark: Mark) -> bool:
+def _leads_to(tensor: Tensor, mark: Any) -> bool:
     queue, seen = [tensor.grad_fn], set[Any]()
     while queue and len(seen) < MOST_NODES:
         node = queue.pop()
@@ -115,11 +122,17 @@ def keeping_line(frame: FrameType, name: str) -> int | None:
         match node:
             case ast.AugAssign(target=target) if _root(target) == name:
                 return node.lineno
-            case ast.Call(func=ast.Attribute(value=owner, attr="append" | "add" | "extend")) if _root(owner) == name:
-                return node.lineno
+            case ast.Call(func=ast.Attribute(value=owner, attr="append" | "add" | "extend"), args=args):
+                if _root(owner) == name and not any(map(_frees, args)):
+                    return node.lineno
             case ast.Assign(targets=[target], value=ast.BinOp()) if _root(target) == name:
                 return node.lineno
     return None
+
+
+def _frees(node: ast.expr) -> bool:
+    """`loss.item()`, `outputs.detach().cpu()`: no graph is kept."""
+    return any(isinstance(part, ast.Attribute) and part.attr in ("item", "detach", "tolist") for part in ast.walk(node))
 
 
 def _root(node: ast.expr) -> str:

@@ -51,6 +51,8 @@ class Losses:
         self._inner = 0  # depth: some losses are computed by others
         self.on_measure: list[Callable[[], None]] = []
         self.on_loss: list[Callable[[tuple[int, ...]], None]] = []
+        # What a loss is about to be given, or has just failed on: its name and arguments.
+        self.before_loss: list[Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = []
         self.patches: Patches | None = None
 
     def attach(self, patches: Patches) -> None:
@@ -63,11 +65,21 @@ class Losses:
 
     def _loss(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         computed = self._recorder.observer(self._computed)
+        given = self._recorder.observer(self._given)
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def loss(*args: Any, **kwargs: Any) -> Any:
-                if torch.compiler.is_compiling() or not self._looking():
+                if torch.compiler.is_compiling():
                     return original(*args, **kwargs)
+                if not self._looking():
+                    try:
+                        return original(*args, **kwargs)
+                    except (IndexError, RuntimeError):
+                        if _at_hand(args, kwargs):  # a GPU that has failed answers no question
+                            given(name, args, kwargs)
+                        raise
+                if not self._inner:
+                    given(name, args, kwargs)
                 self._inner += 1
                 try:
                     result = original(*args, **kwargs)
@@ -80,6 +92,10 @@ class Losses:
             return loss
 
         return make
+
+    def _given(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for act in self.before_loss:
+            act(name, args, kwargs)
 
     def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         given = args[0] if args else kwargs.get("input")
@@ -155,6 +171,11 @@ class Losses:
 
     def _guessed(self, name: str) -> None:
         self._recorder.emit(DimensionGuessed, function=name)
+
+
+def _at_hand(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    return all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 def place_in(node: Any) -> Place | None:

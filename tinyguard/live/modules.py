@@ -45,6 +45,8 @@ class Modules:
         self.on_cleared: list[Callable[[Parameters, str], None]] = []
         self.on_use: list[Callable[[Use], None]] = []
         self.on_built: list[Callable[[nn.Module], None]] = []
+        # The modules whose forward begins, the root first, and the inputs of the innermost; while the window is open.
+        self.on_enter: list[Callable[[list[nn.Module], Any], None]] = []
         self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
         self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
@@ -203,10 +205,12 @@ class Modules:
         self._running.clear()
         self.criterion = None
 
-    def _entered(self, module: nn.Module, _inputs: Any) -> None:
+    def _entered(self, module: nn.Module, inputs: Any) -> None:
         if is_criterion(module):
             self.criterion = module
         self._running.append(module)
+        for act in self.on_enter:
+            act(self._running, inputs)
 
     def _left(self, module: nn.Module, inputs: Any, output: Any) -> None:
         while self._running and self._running.pop() is not module:

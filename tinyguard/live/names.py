@@ -63,6 +63,24 @@ class Names:
             if frame.f_code.co_name != "<module>":
                 self._look_in(frame)
 
+    def parameters(self) -> dict[int, str]:
+        """What the user calls the parameters of the models at hand, by their id: "model.0.weight"."""
+        models: dict[str, nn.Module] = {}
+        for frame in self._recorder.places.frames():
+            owner = frame.f_locals.get("self")
+            held = {f"self.{name}": value for name, value in vars(owner).items()} if hasattr(owner, "__dict__") else {}
+            for name, value in {**frame.f_locals, **held}.items():
+                if isinstance(value, nn.Module) and name != "self":
+                    models.setdefault(name, value)
+        for name, value in list(self._namespace().items()):
+            if isinstance(value, nn.Module) and not name.startswith("_"):
+                models.setdefault(name, value)
+        found: dict[int, str] = {}
+        for name, model in models.items():
+            for inner, parameter in model.named_parameters():
+                found.setdefault(id(parameter), f"{name}.{inner}")
+        return found
+
     def _look_in(self, frame: FrameType) -> None:
         for name, value in list(frame.f_locals.items()):
             if name != "self" and is_named(value):
@@ -93,7 +111,7 @@ def is_named(value: Any) -> bool:
     """A thing of torch that events speak of; a data set of the user's own class is told of with its loader."""
     if isinstance(value, Dataset):
         return type(value).__module__.partition(".")[0] in ("torch", "torchvision")
-    return isinstance(value, NAMED)
+    return isinstance(value, NAMED) and not type(value).__module__.startswith("torchvision.transforms")
 
 
 def binding_lines(source: str) -> dict[str, list[int]]:

@@ -49,8 +49,8 @@ class Places:
         while frame is not None and len(found) < DEEPEST:
             if self.is_theirs(frame.f_code.co_filename):
                 found.append(frame)
-                if frame.f_code.co_name == "<module>" and self.cells.where(frame.f_code.co_filename, 1):
-                    break  # below a cell there is the kernel only
+                if frame.f_code.co_name == "<module>" and self.cells.where(frame.f_code.co_filename, 1) is not None:
+                    break  # who runs the cell is not told
             frame = frame.f_back
         if of is not None:
             last = max((index for index, frame in enumerate(found) if _works_on(frame, of)), default=-1)

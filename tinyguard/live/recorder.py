@@ -107,7 +107,7 @@ class Recorder:
 class Use:
     """A root module at one forward: what events say of it, and the loaders whose batches went into it."""
 
-    __slots__ = ("event", "loaders")
+    __slots__ = ("__weakref__", "event", "loaders")
 
     def __init__(self, event: ModelUse, loaders: tuple[int, ...]) -> None:
         self.event = event

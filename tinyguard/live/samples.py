@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch import nn
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from tinyguard.datasets import data_set, data_set_at
-from tinyguard.events import Samples
+from tinyguard.events import Normalisation, Samples
 from tinyguard.live.numbers import Numbers
 from tinyguard.splits import (
     FOLDERS,
@@ -47,7 +48,7 @@ def _samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int) -> Sam
         return _joined([samples_of(part, numbers, named, depth - 1) for part in dataset.datasets])
     kind = type(dataset).__name__
     if isinstance(dataset, TensorDataset):
-        sources = frozenset(numbers.of(tensor) for tensor in dataset.tensors)
+        sources = frozenset(map(numbers.of, (dataset, *dataset.tensors)))
         return Samples(kind=kind, size=_length(dataset), sources=sources)
     root = _root(dataset)
     split, evidence = _split(dataset, kind, root)
@@ -131,6 +132,42 @@ def _random_transforms(dataset: Any) -> Iterator[str]:
     given = [vars(dataset)[name] for name in TRANSFORMS if vars(dataset).get(name) is not None]
     if given and not isinstance(given[0], str):
         yield from _random_in(given[0], 4)
+
+
+def normalisations(dataset: Any, depth: int = DEEPEST) -> tuple[Normalisation, ...] | None:
+    """The `Normalize` in a data set's transforms, one after the other. None: the transforms cannot be read."""
+    while isinstance(dataset, Subset) and depth:
+        dataset, depth = dataset.dataset, depth - 1
+    if not _has_dict(dataset) or isinstance(dataset, (ConcatDataset, TensorDataset)):
+        return None
+    chains = [value for name in TRANSFORMS if (value := vars(dataset).get(name)) is not None]
+    if _inner(dataset) is not None:
+        return None  # nobody knows which of the two transforms are used
+    pair = [chain for chain in chains if type(chain).__name__ == "StandardTransform"]
+    chains = [chain for chain in chains if chain not in pair]  # torchvision's form of the same
+    if len(chains) != 1 or type(chains[0]).__name__ not in CHAINS:
+        return None
+    return tuple(_normalisations_in(chains[0]))
+
+
+CHAINS = frozenset({"Compose", "Sequential"})  # of transforms, each of which is applied
+
+
+def _normalisations_in(chain: Any) -> Iterator[Normalisation]:
+    parts = getattr(chain, "transforms", chain)
+    for part in parts if isinstance(parts, (list, tuple, nn.Sequential)) else ():
+        if type(part).__name__ in CHAINS:
+            yield from _normalisations_in(part)
+        elif type(part).__name__ == "Normalize":
+            mean, std = _numbers(getattr(part, "mean", None)), _numbers(getattr(part, "std", None))
+            if mean and std:
+                yield Normalisation(mean, std)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    values = values.tolist() if hasattr(values, "tolist") else values
+    values = values if isinstance(values, (list, tuple)) else (values,)
+    return tuple(map(float, values)) if all(isinstance(value, (int, float)) for value in values) else ()
 
 
 def _random_in(transform: Any, depth: int) -> Iterator[str]:

@@ -55,9 +55,9 @@ class Witness:
         self.work = Work(self.recorder, self.optimizers, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
+        self.patches = Patches()
         self._histories = Histories(namespace)
         self._printed = Printed(self.recorder, self._heard)
-        self._patches = Patches()
         self._order = 0
         self.attention.on_open.append(self.modules.watch)
         self.attention.on_close.append(self.modules.rest)
@@ -66,11 +66,12 @@ class Witness:
         self.loaders.on_dataset.append(self.names.look_for)
         self.losses.on_loss.append(self.loaders.measured)
         self.losses.on_measure.append(self.loaders.compared)
+        self.loaders.on_look += (self.modules.flush, self._look_at_names, self.names.look_around)
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
-            part.attach(self._patches)
+            part.attach(self.patches)
         for measure in (self.counting, *measures()):
             measure.attach(self)
         self._look_at_names()
@@ -80,16 +81,16 @@ class Witness:
     def detach(self) -> None:
         self._printed.end()
         self.attention.close()
-        self._patches.remove()
+        self.patches.remove()
         self.recorder.on = False
 
     def patch(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         """Something that a measure puts in the place of a function; see `Patches.replace`."""
-        self._patches.replace(owner, name, make)
+        self.patches.replace(owner, name, make)
 
     def undo_with(self, undo: Callable[[], None]) -> None:
         """Something that a measure has hooked, to be taken away in the end."""
-        self._patches.undo_with(undo)
+        self.patches.undo_with(undo)
 
     def begin(self, execution: Execution) -> None:
         """A cell is about to run."""

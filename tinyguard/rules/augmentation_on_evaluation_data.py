@@ -142,7 +142,7 @@ with torch.no_grad():
         + """
 # %%
 train_set, val_set = random_split(pictures(48, augmented), [32, 16])
-val_set = copy.deepcopy(val_set)
+val_set = copy.deepcopy(val_set)  # sees DatasetBuilt live
 val_set.dataset.transform = plain
 train_loader = DataLoader(train_set, batch_size=8, shuffle=True)
 val_loader = DataLoader(val_set, batch_size=8)

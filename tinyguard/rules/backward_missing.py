@@ -113,7 +113,7 @@ for step in range(20):
     loss = nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,)))
     gradients = torch.autograd.grad(loss, list(model.parameters()))
     for parameter, gradient in zip(model.parameters(), gradients):
-        parameter.grad = gradient
+        parameter.grad = gradient  # sees BackwardRan lint
     optimizer.step()
 """,
         # A schedule is drawn before the training, and once more the optimizer steps without a gradient.
@@ -145,7 +145,7 @@ for step in range(20):
         optimizer.zero_grad()
     loss = nn.functional.cross_entropy(parts[1](parts[0](torch.rand(8, 4))), torch.randint(3, (8,)))
     loss.backward()
-    for optimizer in optimizers:
+    for optimizer in optimizers:  # sees NameBound lint
         optimizer.step()
 """,
     )

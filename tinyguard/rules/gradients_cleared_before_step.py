@@ -105,7 +105,7 @@ for step in range(20):
             total += p.grad / p.grad.norm()
         model.zero_grad()
     for total, p in zip(sums, model.parameters()):
-        p.grad = total
+        p.grad = total  # sees BackwardRan lint
     optimizer.step()
 """,
         # A first look at the gradients, then the training.

@@ -189,7 +189,7 @@ import torch
 from torch import nn
 net = nn.Sequential(*[nn.Linear(4, 4) for _ in range(30)])
 head = nn.Sequential(*list(net.children())[20:], nn.Linear(4, 4))
-optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+optimizer = torch.optim.SGD(head.parameters(), lr=1e-5)
 # %%
 for step in range(10):
     optimizer.zero_grad()

@@ -144,7 +144,7 @@ for epoch in range(20):
 # %%
 import torch
 from torch import nn
-optimizer = torch.optim.SGD(nn.Linear(4, 3).parameters(), lr=0.1)
+optimizer = torch.optim.SGD(nn.Linear(4, 3).parameters(), lr=0.1)  # sees ModelBuilt lint
 scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=40)
 rates = []
 for step in range(30):

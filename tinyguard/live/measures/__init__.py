@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.evaluation import Evaluation
+from tinyguard.live.measures.finiteness import NotFinite
+from tinyguard.live.measures.generators import Generators
+from tinyguard.live.measures.inputs import Inputs
+from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
+from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.parts import Parts
+from tinyguard.live.measures.rates import Rates
+from tinyguard.live.measures.readings import Readings
+from tinyguard.live.measures.repeats import Repeats
 from tinyguard.live.measures.saved_weights import SavedWeights
+from tinyguard.live.measures.seen import Seen
+from tinyguard.live.measures.targets import Targets
 from tinyguard.live.measures.ties import Ties
+from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.unregistered import Unregistered
+from tinyguard.live.measures.updates import Updates
+from tinyguard.live.measures.waiting import Waiting
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
@@ -26,5 +40,27 @@ class Measure(Protocol):
 
 
 def measures() -> tuple[Measure, ...]:
-    """A new one of each."""
-    return (Learning(), Evaluation(), SavedWeights(), Ties(), Unregistered())
+    """A new one of each; those that others read come first."""
+    readings = Readings()
+    return (
+        readings,
+        NotFinite(readings),
+        Learning(readings),
+        Updates(readings),
+        Units(),
+        Rates(readings),
+        Outputs(),
+        Memory(),
+        Targets(),
+        Labels(),
+        Repeats(),
+        Inputs(),
+        Parts(),
+        Seen(),
+        Generators(),
+        Waiting(),
+        Evaluation(),
+        SavedWeights(),
+        Unregistered(),
+        Ties(),
+    )

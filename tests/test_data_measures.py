@@ -1,0 +1,118 @@
+"""What the guard measures of data and labels, in real trainings that an example of a rule cannot hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn
+
+from tinyguard.errors import TrainingStoppedError
+from tinyguard.finding import Finding, Severity
+from tinyguard.guard import Guard
+from tinyguard.live.measures import waiting
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def found() -> Iterator[list[Finding]]:
+    """What a guard tells, in the order in which it tells it; at the end it must have had no fault."""
+    told: list[Finding] = []
+    faults: list[str] = []
+    guard = Guard(tell=told.append, complain=faults.append)
+    guard.start()
+    yield told
+    guard.end()
+    assert faults == []
+
+
+def codes(found: list[Finding]) -> list[str]:
+    return [finding.code for finding in found]
+
+
+# --- TNY210 -----------------------------------------------------------------------------------------------------------
+
+
+def test_labels_out_of_range_are_told_before_the_loss_raises(found: list[Finding]) -> None:
+    with pytest.raises(IndexError):
+        nn.functional.cross_entropy(torch.zeros(4, 3), torch.tensor([0, 3, 1, 2]))
+    assert codes(found) == ["TNY210"]
+    assert found[0].evidence["outside"] == 1
+
+
+def test_labels_out_of_range_stop_the_training_where_a_gpu_would_die() -> None:
+    guard = Guard(tell=lambda finding: None, complain=print, stop=Severity.ERROR)
+    guard.start()
+    try:
+        with pytest.raises(TrainingStoppedError, match="TNY210"):
+            nn.functional.cross_entropy(torch.zeros(4, 3), torch.tensor([0, 3, 1, 2]))
+    finally:
+        guard.end()
+
+
+def test_labels_out_of_range_are_told_of_at_the_thousandth_step_too(found: list[Finding]) -> None:
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(labels: Any) -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.randn(4, 4)), labels).backward()
+        optimizer.step()
+
+    for _ in range(50):
+        step(torch.tensor([0, 1, 2, 0]))
+    with pytest.raises(IndexError):
+        step(torch.tensor([0, 1, 3, 0]))
+    assert "TNY210" in codes(found)
+
+
+def test_losses_of_single_samples_in_vmap_are_left_alone(found: list[Finding]) -> None:
+    loss = torch.func.vmap(nn.functional.cross_entropy)
+    assert loss(torch.randn(4, 3), torch.tensor([0, 1, 2, 0])).shape == (4,)
+    assert codes(found) == []
+
+
+# --- TNY902 -----------------------------------------------------------------------------------------------------------
+
+
+class Slow(torch.utils.data.Dataset[Any]):
+    """Takes a while for each sample."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __len__(self) -> int:
+        return 200
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        time.sleep(self.seconds)
+        return torch.randn(4), index % 3
+
+
+def train(loader: Any, seconds: float = 0.0) -> None:
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
+        time.sleep(seconds)
+
+
+def test_waiting_for_batches_is_told_with_its_share(found: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SECONDS", 0.5)
+    train(torch.utils.data.DataLoader(Slow(0.04), batch_size=1, shuffle=True))
+    assert codes(found) == ["TNY902"]
+    assert found[0].evidence["share"] > 0.8
+
+
+def test_a_slow_model_waits_for_nobody(found: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SECONDS", 0.5)
+    train(torch.utils.data.DataLoader(Slow(0.0), batch_size=1, shuffle=True), seconds=0.01)
+    assert codes(found) == []

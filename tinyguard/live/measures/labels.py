@@ -1,0 +1,129 @@
+"""Live witness: the labels of a pass over a loader, in the order drawn: class by class, or all the same?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from tinyguard.events import LabelsAlike
+from tinyguard.live.batches import inputs_of, labels_of, varied
+from tinyguard.live.loaders import Pass
+from tinyguard.live.measures.targets import CLASS_NUMBERS, asked_of
+
+if TYPE_CHECKING:
+    from tinyguard.live.witness import Witness
+
+STRETCH = 8  # samples of a class in a row; of two classes, shuffled, one in 128 stretches is as long
+SURE = 16  # of each of the first three classes: enough to tell before the pass is over
+MOST_SAMPLES = 4096  # in a batch that is read
+
+
+class Order:
+    """The labels of one pass so far. `open`: each label has come in one stretch, and there is more to be read."""
+
+    def __init__(self, passed: Pass) -> None:
+        self.passed = passed
+        self.open = passed.told
+        self.seen = 0
+        self.single = 0
+        self.stretches: list[int] = []  # lengths, the last one still growing
+        self.labels: list[int] = []  # of each stretch
+        self.latest: tuple[int, int] | None = None  # the least and the greatest label of the last batch
+        self.used: bool | None = None
+
+    def read(self, labels: list[int]) -> None:
+        self.seen += len(labels)
+        self.latest = (min(labels), max(labels))
+        self.single += len(set(labels)) == 1
+        for label in labels:
+            if self.labels and label == self.labels[-1]:
+                self.stretches[-1] += 1
+            elif label in self.labels or (self.stretches and self.stretches[-1] < STRETCH):
+                self.open = False
+                return
+            else:
+                self.labels.append(label)
+                self.stretches.append(1)
+
+    @property
+    def proven(self) -> bool:
+        return len(self.stretches) > 2 and min(self.stretches) >= SURE
+
+
+class Labels:
+    """Reads the labels of each batch until they are seen to be mixed: in most passes, in the first one."""
+
+    def __init__(self) -> None:
+        self._orders: dict[int, Order] = {}  # by loader
+        self._told: set[int] = set()
+
+    def attach(self, witness: Witness) -> None:
+        self._recorder = witness.recorder
+        self._loaders = witness.loaders
+        self._loaders.on_start.append(self._start)
+        self._loaders.on_batch.append(self._read)
+        self._loaders.on_pass.append(self._end)
+        witness.losses.before_loss.append(self._use)
+
+    def _start(self, _loader: Any, passed: Pass) -> None:
+        if passed.loader not in self._told:
+            self._orders[passed.loader] = Order(passed)
+
+    def _read(self, loader: int, batch: Any) -> None:
+        order = self._orders.get(loader)
+        if order is None or not order.open or order.passed is not self._loaders.latest:
+            return
+        labels = labels_of(batch)
+        if labels is None or not 0 < labels.numel() <= MOST_SAMPLES or (not order.seen and _made_up(batch)):
+            order.open = False
+            return
+        order.read(labels.tolist())
+        if order.open and order.proven and order.used:
+            self._tell(order)
+
+    def _use(self, criterion: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Whether the labels that a loss is given are those of the batch."""
+        passed = self._loaders.latest
+        order = self._orders.get(passed.loader) if passed is not None else None
+        if order is None or not order.open or criterion not in CLASS_NUMBERS or order.used is False:
+            return
+        asked = asked_of(criterion, args, kwargs)
+        if asked is None or not (asked.target.device.type == "cpu" or self._recorder.affordable):
+            return
+        order.used = _extremes(asked.target) == order.latest
+
+    def _end(self, passed: Pass) -> None:
+        order = self._orders.get(passed.loader)
+        if order is None or order.passed is not passed:
+            return
+        del self._orders[passed.loader]
+        if order.open and passed.whole and order.stretches and min(order.stretches) >= STRETCH:
+            self._tell(order)
+
+    def _tell(self, order: Order) -> None:
+        order.open = False
+        self._told.add(order.passed.loader)
+        self._recorder.emit(
+            LabelsAlike,
+            order.passed.where,
+            loader=order.passed.loader,
+            samples=order.passed.samples,
+            distinct=len(order.labels),
+            label=order.labels[0],
+            seen=order.seen,
+            batches=order.passed.batches,
+            single=order.single,
+            whole=order.passed.whole,
+            used=order.used,
+        )
+
+
+def _made_up(batch: Any) -> bool:
+    """Its inputs are all the same: a stand-in for data, whose labels mean nothing."""
+    inputs = inputs_of(batch)
+    return inputs is not None and len(inputs) > 1 and not varied(inputs)
+
+
+def _extremes(target: Tensor) -> tuple[int, int] | None:
+    return (int(target.min()), int(target.max())) if target.numel() else None

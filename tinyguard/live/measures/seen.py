@@ -1,0 +1,158 @@
+"""Live witness: the inputs that were drawn from each loader: met again from another, or with another label?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from tinyguard.events import LabelsChanged, SamplesShared
+from tinyguard.live.batches import inputs_of, labels_of, row_hashes
+from tinyguard.live.loaders import Pass
+
+if TYPE_CHECKING:
+    from tinyguard.live.witness import Witness
+
+MOST_SAMPLES = 2048  # of each loader that are remembered, and as many that are compared in each later pass
+MOST_LOADERS = 16  # that are remembered
+AGAIN = 32  # inputs met again, before their labels are judged
+OFTEN = 0.75  # of what chance would change; labels that are made noisy on purpose, 20 % of them, stay far below
+IN_COMMON = 16  # inputs of two loaders, before it is told
+DOUBLES = 0.02  # of a loader's inputs; where more are the same, two equal inputs need not be one sample ...
+RICH = 8  # ... but for inputs of so many different values, none of them by chance
+LATER_PASSES = 2  # in which labels are compared
+
+
+class Drawn:
+    """The inputs of one loader, as numbers, with the class number of each."""
+
+    def __init__(self, passed: Pass) -> None:
+        self.passed = passed  # the latest
+        self.passes = 1
+        self.labels: dict[int, int | None] = {}  # of the inputs of the first pass
+        self.double: set[int] = set()  # inputs that came twice in one pass
+        self.read = 0  # samples of this pass
+        self.again: set[int] = set()  # inputs of this pass
+        self.seen = self.changed = 0  # inputs of later passes
+        self.told = False
+        self.rich = False
+
+    @property
+    def unique(self) -> bool:
+        """Equal inputs are one sample, or copies of it."""
+        return self.rich or len(self.double) <= DOUBLES * len(self.labels)
+
+    def begin(self, passed: Pass) -> None:
+        self.passed = passed
+        self.passes += 1
+        self.read = 0
+        self.again.clear()
+
+    def take(self, hashes: list[int], labels: list[int] | list[None]) -> None:
+        self.read += len(hashes)
+        for key, label in zip(hashes, labels, strict=True):
+            if self.passes == 1:
+                if key in self.labels:
+                    self.double.add(key)
+                else:
+                    self.labels[key] = label
+            elif key in self.labels and key not in self.double and key not in self.again and label is not None:
+                self.again.add(key)
+                self.seen += 1
+                self.changed += label != self.labels[key]
+
+    @property
+    def by_chance(self) -> float:
+        """How often two labels that are drawn apart are not the same."""
+        counts = Counter(label for label in self.labels.values() if label is not None)
+        total = counts.total()
+        return 1 - sum((count / total) ** 2 for count in counts.values()) if total else 0.0
+
+
+class Seen:
+    """Remembers the inputs of the first batches of each loader, while affordable."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[int, Drawn] = {}  # by loader
+        self._told: set[frozenset[int]] = set()  # pairs of loaders
+
+    def attach(self, witness: Witness) -> None:
+        self._recorder = witness.recorder
+        self._loaders = witness.loaders
+        self._loaders.on_start.append(self._start)
+        self._loaders.on_batch.append(self._read)
+        self._loaders.on_pass.append(self._end)
+
+    def _start(self, _loader: Any, passed: Pass) -> None:
+        drawn = self._drawn.get(passed.loader)
+        if drawn is not None:
+            drawn.begin(passed)
+        elif len(self._drawn) < MOST_LOADERS or self._forget():
+            self._drawn[passed.loader] = Drawn(passed)
+
+    def _forget(self) -> bool:
+        """Makes room: the oldest goes."""
+        del self._drawn[next(iter(self._drawn))]
+        return True
+
+    def _read(self, loader: int, batch: Any) -> None:
+        drawn = self._drawn.get(loader)
+        if drawn is None or drawn.read >= MOST_SAMPLES or drawn.passes > 1 + LATER_PASSES or drawn.told:
+            return
+        if drawn.passed is not self._loaders.latest or not self._recorder.affordable:
+            return
+        inputs, labels = inputs_of(batch), labels_of(batch)
+        if inputs is None or not inputs.numel():
+            drawn.read = MOST_SAMPLES
+            return
+        if not drawn.labels:
+            drawn.rich = is_rich(inputs[0])
+        known = labels is not None and len(labels) == len(inputs)
+        drawn.take(row_hashes(inputs), labels.tolist() if known and labels is not None else [None] * len(inputs))
+        if drawn.passes > 1 and drawn.seen >= AGAIN and drawn.changed >= OFTEN * drawn.by_chance * drawn.seen > 0:
+            self._tell_of_labels(drawn)
+
+    def _tell_of_labels(self, drawn: Drawn) -> None:
+        drawn.told = True
+        self._recorder.emit(
+            LabelsChanged,
+            drawn.passed.where,
+            loader=drawn.passed.loader,
+            samples=drawn.passed.samples,
+            seen=drawn.seen,
+            changed=drawn.changed,
+            by_chance=drawn.by_chance,
+        )
+
+    def _end(self, passed: Pass) -> None:
+        """Compares what the first pass has given with the other loaders' first passes."""
+        mine = self._drawn.get(passed.loader)
+        if mine is None or mine.passes > 1 or not mine.unique:
+            return
+        for other, theirs in self._drawn.items():
+            pair = frozenset((passed.loader, other))
+            if other == passed.loader or pair in self._told or not theirs.unique:
+                continue
+            # With the same label: a grid of inputs, or few words, may be in both on purpose.
+            shared = sum(label is not None for _, label in mine.labels.items() & theirs.labels.items())
+            if shared >= IN_COMMON:
+                self._told.add(pair)
+                self._recorder.emit(
+                    SamplesShared,
+                    passed.where,
+                    loader=passed.loader,
+                    other=other,
+                    shared=shared,
+                    size=len(mine.labels),
+                    other_size=len(theirs.labels),
+                    how="content",
+                )
+
+
+def is_rich(sample: Tensor) -> bool:
+    """It has many values that were measured: no code, count or grid, of which two may well be the same."""
+    if not sample.is_floating_point():
+        return False
+    values = sample.detach().reshape(-1)[:4096].unique()
+    return len(values) >= RICH and bool((values != values.round()).sum() >= RICH)
