@@ -73,7 +73,7 @@ for epoch in range(4):
     print(epoch, evaluate(best))
 """,
         # the steps change nothing
-        _TRAINING.replace("lr=0.1", "lr=0.0")
+        _TRAINING.replace("lr=0.1)", "lr=0.0)  # TNY512 live")
         + """
 # %%
 for epoch in range(4):
