@@ -116,3 +116,46 @@ def test_a_slow_model_waits_for_nobody(found: list[Finding], monkeypatch: pytest
     monkeypatch.setattr(waiting, "SECONDS", 0.5)
     train(torch.utils.data.DataLoader(Slow(0.0), batch_size=1, shuffle=True), seconds=0.01)
     assert codes(found) == []
+
+
+# --- odd data ---------------------------------------------------------------------------------------------------------
+
+
+class Odd(torch.utils.data.Dataset[Any]):
+    """Gives what it is made of, and does not know how long it is."""
+
+    def __init__(self, *samples: Any) -> None:
+        self.samples = samples
+
+    def __getitem__(self, index: int) -> Any:
+        return self.samples[index]
+
+
+def word(length: int) -> dict[str, Any]:
+    return {"input_ids": torch.arange(length), "labels": torch.tensor(length > 1), "text": "a" * length}
+
+
+ODD = {
+    "dicts with text": [word(2), word(2), word(2), word(2)],
+    "true and false": [(torch.randn(3), index % 2 == 0) for index in range(4)],
+    "bytes of 16 bits": [(torch.zeros(3, dtype=torch.uint16), torch.tensor(1, dtype=torch.uint16))] * 4,
+    "nothing in it": [(torch.empty(0), 1)] * 4,
+    "numbers only": [1.0, 2.0, 3.0, 4.0],
+    "complex": [(torch.randn(3, dtype=torch.complex64), 1)] * 4,
+    "half": [(torch.randn(3, 8, 8).bfloat16(), float("nan"))] * 4,
+    "nested": [((torch.randn(3), [torch.randn(2), "x"]), {"y": 1})] * 4,
+}
+
+
+@pytest.mark.parametrize("samples", ODD.values(), ids=ODD)
+def test_odd_batches_are_left_alone(samples: list[Any], found: list[Finding]) -> None:
+    part = torch.utils.data.Subset(Odd(*samples), range(len(samples)))
+    loader = torch.utils.data.DataLoader(part, batch_size=2)
+    weight = torch.ones(1, requires_grad=True)
+    for _ in range(4):
+        for _batch in loader:
+            weight.sum().backward()
+    for _ in range(4):
+        next(iter(loader))
+        weight.sum().backward()
+    assert set(codes(found)) <= {"TNY212"}  # the first batch again and again, which is true

@@ -69,8 +69,9 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trainings")
 BUGS = os.path.join(HERE, "bugs")
 HEALTHY = os.path.join(HERE, "healthy")
 
-# Codes that say the same of a run: the recorded outputs prove the one, the running training the other.
+# Codes that say the same of a run: the source or its recorded outputs prove the one, the running training the other.
 SAME: dict[str, frozenset[str]] = {
+    "TNY205": frozenset({"TNY211"}),
     "TNY411": frozenset({"TNY703"}),
     "TNY706": frozenset({"TNY701", "TNY702"}),
 }

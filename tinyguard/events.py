@@ -416,7 +416,8 @@ class LabelsOutOfRange(Measured):
 class LabelsAlike(Measured):
     """The labels of a loader come class by class, or are all the same; place is where it is drawn from.
 
-    Told once the third class has come, or when the pass is over.
+    Told at the second batch when the labels that the data set holds are in that order, with the numbers of all batches;
+    else once the third class has come, or when the pass is over.
     """
 
     loader: int
@@ -428,6 +429,8 @@ class LabelsAlike(Measured):
     single: int  # batches with one label only
     whole: bool  # a pass from the beginning to the end
     used: bool | None  # losses were given such labels; None: no loss of class numbers was computed
+    parts: int = 0  # 1: the loader's data set is a subset; 2: a subset of a subset ...
+    whole_size: int = 0  # samples of what it is a subset of
 
 
 class BatchesRepeated(Measured):

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.datasets import data_set_at
-from tinyguard.events import BackwardRan, DatasetBuilt, Event, LabelsAlike, LoaderBuilt, PassEnded
+from tinyguard.events import BackwardRan, Event, LabelsAlike, LoaderBuilt, PassEnded
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import CLASS_NUMBERS, called_evaluation, class_by_class, held_out, is_trial, loader_of
+from tinyguard.training import (
+    CLASS_NUMBERS,
+    called_evaluation,
+    class_by_class,
+    held_out,
+    is_trial,
+    loader_of,
+    overlapping,
+)
 
 MIN_SAMPLES = 16  # fewer may be of one class by chance, even of two: 1 in 32,768
 FOLDERS = frozenset({"ImageFolder", "DatasetFolder"})
@@ -201,7 +209,8 @@ train(nn.Linear(8, 2), train_loader)
                     yield from self._sorted(event, story)
             case PassEnded() if not (event.backward or event.stepped) and _is_the_evaluation(event, story):
                 for alike in story.all(LabelsAlike):
-                    if alike.loader == event.loader and alike.distinct == 1 and alike.whole:
+                    one = alike.loader == event.loader and alike.distinct == 1 and alike.whole
+                    if one and not _chosen(alike, event, story):
                         yield from self._one_class(alike, story, evaluated=event)
 
     def _one_class(self, alike: LabelsAlike, story: Story, *, evaluated: PassEnded | None = None) -> Iterator[Finding]:
@@ -231,7 +240,7 @@ train(nn.Linear(8, 2), train_loader)
         built = loader_of(alike.loader, story)
         name = story.name(alike.loader, "this loader")
         yield self.finding(
-            f"`{name}` is trained on class by class: {alike.single} of its first {alike.batches} batches hold one "
+            f"`{name}` is trained on class by class: {alike.single} of {alike.batches} batches hold one "
             "class only, and no class comes back",
             built.place if built is not None else alike.place,
             remedy="give `shuffle=True` to the training DataLoader",
@@ -253,11 +262,11 @@ def _trained(alike: LabelsAlike, story: Story) -> bool:
 
 
 def _is_the_evaluation(passed: PassEnded, story: Story) -> bool:
-    """The one evaluation of a classifier, on data that is held out and no part of a larger set."""
+    """The one evaluation of a classifier, on data that is held out."""
     built = loader_of(passed.loader, story)
     if built is None or not passed.models or any(model.grad for model in passed.models):
         return False
-    if not _called_evaluation(built, story) or _is_part(built, story):
+    if not _called_evaluation(built, story):
         return False
     if any(_called_evaluation(other, story) for other in _evaluated_beside(passed, story)):
         return False  # one class after the other
@@ -279,8 +288,15 @@ def _called_evaluation(built: LoaderBuilt, story: Story) -> bool:
     return held_out(built.samples) or called_evaluation(built.loader, story)
 
 
-def _is_part(built: LoaderBuilt, story: Story) -> bool:
-    return any(isinstance(story.built(source), DatasetBuilt) for source in built.samples.sources - {built.dataset})
+def _chosen(alike: LabelsAlike, passed: PassEnded, story: Story) -> bool:
+    """The samples of one class were chosen on purpose: no half of a split whose other half is trained on."""
+    if not alike.parts:
+        return False
+    passes = (ran for ran in reversed(story.all(BackwardRan)) if overlapping(ran.models, passed.models))
+    backward = next(passes, None)
+    trained = backward.samples if backward is not None else None
+    halves = trained is not None and trained.sources == alike.samples.sources and trained.size is not None
+    return alike.parts > 1 or not halves or trained is None or (trained.size or 0) >= alike.whole_size
 
 
 def _birth(alike: LabelsAlike, built: LoaderBuilt | None, story: Story) -> Place:

@@ -41,7 +41,10 @@ class Parts:
         number = passed.loader
         if number in self._parts:
             return
-        found = self._part(loader)
+        try:
+            found = self._part(loader)
+        except TypeError:
+            return  # a data set need not know how long it is
         if found is None:
             return
         whole, mine = found

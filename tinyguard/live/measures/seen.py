@@ -109,7 +109,7 @@ class Seen:
         if not drawn.labels:
             drawn.rich = is_rich(inputs[0])
         known = labels is not None and len(labels) == len(inputs)
-        drawn.take(row_hashes(inputs), labels.tolist() if known and labels is not None else [None] * len(inputs))
+        drawn.take(row_hashes(inputs), labels.long().tolist() if known and labels is not None else [None] * len(inputs))
         if drawn.passes > 1 and drawn.seen >= AGAIN and drawn.changed >= OFTEN * drawn.by_chance * drawn.seen > 0:
             self._tell_of_labels(drawn)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CLASS_NUMBERS = frozenset({"cross_entropy", "nll_loss"})
 BINARY = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 IGNORED = -100  # what torch leaves out unless it is told another label
+WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
 WEIGHT, IGNORE_INDEX = 2, 4  # positions of arguments
 ROUNDING = 1e-3  # by which a soft label may pass 0 or 1: a mask that was resized
 MOST_PLACES = 200  # lines with a loss that are told of in one session
@@ -88,12 +89,12 @@ def asked_of(criterion: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     target = args[1] if len(args) > 1 else kwargs.get("target")
     if not isinstance(given, Tensor) or not isinstance(target, Tensor) or not readable(target) or not given.dim():
         return None
-    if criterion in CLASS_NUMBERS and not target.is_floating_point() and not target.is_complex():
+    if criterion in CLASS_NUMBERS and target.dtype in WHOLE:
         ignored = args[IGNORE_INDEX] if len(args) > IGNORE_INDEX else kwargs.get("ignore_index", IGNORED)
         return Asked(given, target, given.shape[1 if given.dim() > 1 else 0], ignored)
     # Each element alone, or weighted: whoever marks elements to be left out multiplies them by 0 afterwards.
     weight = args[WEIGHT] if len(args) > WEIGHT else kwargs.get("weight")
     apart = any(isinstance(value, str) and value == "none" for value in (*args, kwargs.get("reduction")))
-    if criterion in BINARY and weight is None and not apart:
+    if criterion in BINARY and target.is_floating_point() and weight is None and not apart:
         return Asked(given, target, None, None)
     return None
