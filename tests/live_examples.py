@@ -19,7 +19,7 @@ from examples import Example, notebook
 from tinyguard.events import Event
 from tinyguard.finding import Finding
 from tinyguard.guard import Guard
-from tinyguard.notebook.cells import Notebook
+from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.record import Record
 
 
@@ -44,6 +44,7 @@ class Executed(Record):
 
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
+    printed: str = ""
 
 
 @cache
@@ -63,24 +64,50 @@ def executed(example: Example) -> Executed:
             shell=shell,
         )
         guard.start()
+        printed = ""
         try:
             for cell in book.cells:
                 if cell.code:
-                    _run(shell, cell.source)
+                    printed += _run(shell, cell.source, _recorded(cell))
         finally:
             guard.end()
         assert not faults
-        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings))
+        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings), printed=printed)
 
 
-def _run(shell: Any, source: str) -> None:
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = shell.run_cell(source, store_history=True)
+def _recorded(cell: Cell) -> list[str] | None:
+    """The lines of its output; None: the example does not record any."""
+    lines = [line for output in cell.outputs for line in output["text"]]
+    return None if not lines else lines if cell.count is not None else []  # an output of an earlier life
+
+
+def _run(shell: Any, source: str, recorded: list[str] | None) -> str:
+    """Runs a cell, and gives what it prints.
+
+    Where the example records an output, each `print` says its next line, whatever it was to say.
+    """
+    printed, left = io.StringIO(), list(recorded or ())
+
+    def say(*_args: Any, **_kwargs: Any) -> None:
+        print(left.pop(0) if left else "", end="")
+
+    def say_the_rest() -> None:
+        print("".join(left), end="")
+
+    if recorded is not None:
+        shell.user_ns["print"] = say
+    shell.events.register("post_execute", say_the_rest)
+    try:
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = shell.run_cell(source, store_history=True)
+    finally:
+        shell.events.unregister("post_execute", say_the_rest)
+        shell.user_ns.pop("print", None)
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         raise FailedError(f"{type(error).__name__}: {error}")
+    return printed.getvalue()
 
 
 def _saved(book: Notebook, folder: str) -> str:

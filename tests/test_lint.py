@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tinyguard.classes import class_count
 from tinyguard.events import CellExecuted, DatasetBuilt, Event, PassEnded, RunEnded, Samples
 from tinyguard.finding import Finding, Place, Related, Severity
-from tinyguard.lint import class_count, lint, proven_by_counts, recorded_only
+from tinyguard.lint import lint, proven_by_counts, recorded_only
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.reader import read
 from tinyguard.rule import Rule

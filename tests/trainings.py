@@ -42,7 +42,7 @@ Codes that no rule had when the notebooks were written, and where the finding st
     TNY512  the learning rate is zero, or brought to nothing: at the scheduler, its step, or the optimizer's
     TNY704  overfitting: where the training is called, or its data are chosen
     TNY706  not learning: where the training is called, or where its cause is
-    TNY707  a metric stays the same to the last digit: where it is computed, or printed
+    TNY708  a metric stays the same to the last digit: where it is computed, or printed
     TNY801  best weights are kept by reference: where they are kept
     TNY802  a sample's output depends on the rest of its batch: in the forward, or at the evaluation
     TNY803  the model that is evaluated is not the one that was trained: at the evaluation, or where it was built
@@ -207,9 +207,13 @@ class Ran(Record):
 
     @property
     def score(self) -> float | None:
-        """The last number that was printed."""
-        numbers = re.findall(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+|nan|inf", self.printed)
-        return float(numbers[-1]) if numbers else None
+        return score(self.printed)
+
+
+def score(printed: str) -> float | None:
+    """The last number that was printed."""
+    numbers = re.findall(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+|nan|inf", printed)
+    return float(numbers[-1]) if numbers else None
 
 
 def run(text: str) -> Ran:

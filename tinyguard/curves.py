@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tinyguard.chance import stays_at_chance
-from tinyguard.events import BackwardRan, Event, LossComputed, MetricReported, PassEnded, TrainingPlanned
+from tinyguard.events import (
+    BackwardRan,
+    EpochReported,
+    Event,
+    LossComputed,
+    MetricReported,
+    MetricsWithdrawn,
+    PassEnded,
+    TrainingPlanned,
+)
 from tinyguard.finding import Place
 from tinyguard.record import Record
 from tinyguard.story import Story
 
 EVALUATION = ("test", "validation")
+STEPS = 250  # of optimizers: a healthy training has begun to learn by then; 37 to 97 batches of 64 were seen to do
 UNNUMBERED = 3  # evaluations that must be at chance where the output does not tell their epochs
 
 
@@ -42,11 +54,30 @@ class Reporting(Record):
     asked: list[Event]  # what is known of the losses, passes and backward passes that the cell asked for
 
 
+def judged(event: Event, story: Story) -> list[Reporting]:
+    """The cells to be judged now: all at the end; the running one at the end of an epoch, when it has trained enough.
+
+    What has hardly begun need not have learnt anything.
+    """
+    if not isinstance(event, EpochReported):
+        return reporting_cells(story)
+    return [cell for cell in reporting_cells(story) if cell.place == event.place] if event.steps >= STEPS else []
+
+
+def now(event: Event, found: Iterable[Curve]) -> list[Curve]:
+    """The curves that can be judged now: while the cell runs those that have reached this epoch, and two at least."""
+    if not isinstance(event, EpochReported):
+        return list(found)
+    return [curve for curve in found if curve.in_epochs and len(curve.points) > 1 and curve.epochs[-1] == event.epoch]
+
+
 def reporting_cells(story: Story) -> list[Reporting]:
     """The cells whose outputs report something, in the order of the document."""
+    withdrawn = {event.place: story.position(event) for event in story.all(MetricsWithdrawn)}
     metrics: dict[Place, list[MetricReported]] = {}
     for metric in story.all(MetricReported):
-        metrics.setdefault(metric.place, []).append(metric)
+        if not withdrawn or story.position(metric) > withdrawn.get(metric.place, -1):
+            metrics.setdefault(metric.place, []).append(metric)
     asked: dict[tuple[str, int | None], list[Event]] = {(place.path, place.cell): [] for place in metrics}
     kinds: tuple[type[Event], ...] = (LossComputed, PassEnded, BackwardRan) if metrics else ()
     for kind in kinds:

@@ -97,6 +97,13 @@ class Event(Record):
                 return line
         return self.place
 
+    @property
+    def cell(self) -> Place:
+        """The cell that was run; a script's outermost file where there is no cell."""
+        way = (*self.via, self.place)
+        outermost = next((place for place in way if place.cell is not None), way[0])
+        return Place(outermost.path, outermost.cell)
+
 
 # --- execution state -------------------------------------------------------------------------------------------------
 
@@ -559,6 +566,90 @@ class LoaderAwaited(Measured):
     batch_size: int | None = None
 
 
+class ParametersHidden(Measured):
+    """A model keeps trainable parameters where `parameters()` does not find them; place is where its class puts them.
+
+    Whether they are used, and whether an optimizer got them all the same, other events tell.
+    """
+
+    model: int
+    registered: Parameters  # what `parameters()` finds
+    attribute: str  # "layers", "encoder.blocks"
+    container: str  # "list", "dict", "tuple"
+    parameters: Parameters
+    numbers: int  # weights in them
+
+
+class TieBroken(Measured):
+    """Layers that shared a parameter have one each; place is the `load_state_dict`, or the first forward after it."""
+
+    model: int
+    names: tuple[str, ...]  # "embedding.weight", "head.weight"
+    sides: tuple[Parameters, ...]  # the parameters that they have now
+    how: str  # "load_state_dict"; empty: nobody saw it
+
+
+class WeightsNotKept(Measured):
+    """Weights that were put aside as a reference to those of the model are used again, after steps have changed them.
+
+    Place is where they are loaded or saved.
+    """
+
+    model: int
+    taken: Place  # where `state_dict()` was called
+    steps: int  # of the model's optimizers since
+    steps_before: int
+    how: str  # "load_state_dict": into the model that they are of; "torch.save"
+
+
+class EvaluationMeasured(Measured):
+    """A pass over a loader on which nothing was trained is over, and a model gave scores for classes in it.
+
+    Its labels are what the loader gave; what the program compares them with, and how, is its own affair.
+    """
+
+    model: int
+    parameters: Parameters
+    training: bool  # its mode
+    loader: int
+    samples: Samples
+    count: int  # samples that were looked at
+    correct: int  # of them
+    classes: int  # width of its output
+    predicted: int  # distinct classes among its predictions
+    prediction: int  # the most frequent of them
+    labels: int  # distinct labels
+    largest: int  # samples of the most frequent label
+    output_sum: float  # of all outputs: the same only when all outputs are
+    moved: bool = False  # the outputs are on another device than the labels that the loader gave
+    steps: int  # before it, of the optimizers that hold parameters of the model
+    epochs: int  # passes over loaders in which they stepped
+    steps_of_all: int  # of all optimizers
+    epochs_of_all: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.count
+
+
+class BandExpected(Measured):
+    """From now on the training is to be held against this band."""
+
+    name: str
+    points: tuple[tuple[int, float, float], ...]  # epoch, lowest and highest accuracy as fractions of 1
+
+
+class MetricsWithdrawn(Measured):
+    """What this cell has reported so far no longer stands: it runs anew, or the unit of its numbers shows only now."""
+
+
+class EpochReported(Measured):
+    """The running cell has just told something of an epoch; place is the cell."""
+
+    epoch: int  # counts from 1
+    steps: int  # of optimizers, in this training
+
+
 # --- optimizer -------------------------------------------------------------------------------------------------------
 
 
@@ -628,7 +719,10 @@ class SettingIgnored(Event):
 
 
 class MetricReported(Event):
-    """A number that a cell's recorded output, a history or a log reports; place is the cell that printed it."""
+    """A number that an output, a history or a log reports; place is the cell that printed it.
+
+    Live a history is a dict of the notebook's, whether or not it is printed.
+    """
 
     name: str  # "test accuracy", "train loss": split and kind as far as the text tells them
     kind: str  # "accuracy" (fraction of 1) or "loss"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
-from tinyguard.events import Event, RunEnded
+from tinyguard.events import BandExpected, Event, RunEnded
 from tinyguard.finding import Finding, Place, Severity
-from tinyguard.judge import Judge, with_causes
+from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.session import Session
 from tinyguard.memory import Memory
+from tinyguard.metrics import Metrics
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.syntax import parse
 from tinyguard.panel.of_story import training_state
@@ -61,6 +63,7 @@ class Guard:
             on_fault=self._observer_failed,
             on_progress=on_progress,
             shell=shell,
+            listener=Metrics(self.see, lambda: self._judge.story),
         )
         self._session.on_begin.append(self._cell_begins)
         self._session.on_end.append(self._cell_ended)
@@ -80,6 +83,11 @@ class Guard:
             self._session.detach()
             if self._memory is not None:
                 self._memory.close()
+
+    def expect(self, band: Band) -> None:
+        """Holds every accuracy from now on against this band (TNY705)."""
+        points = tuple((point.epoch, point.low, point.high) for point in band.points)
+        self.see(BandExpected(place=Place(self.cells.path), name=band.name, points=points))
 
     @property
     def findings(self) -> list[Finding]:
@@ -129,7 +137,7 @@ class Guard:
         for finding in new:
             if self._memory is not None:
                 self._memory.keep(finding)
-            self._tell(finding)
+            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
         worst = max((finding.severity for finding in new), default=None)
         if self.stop is not None and worst is not None and worst >= self.stop:
             first = next(finding for finding in new if finding.severity == worst)

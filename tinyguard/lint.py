@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from tinyguard.classes import class_count
 from tinyguard.events import (
-    BatchDrawn,
     CellExecuted,
     CellPassedOver,
     CountsUnsorted,
-    DatasetBuilt,
     Escaped,
     Event,
-    LoaderBuilt,
     MetricReported,
     NameBound,
-    PassEnded,
     RunEnded,
-    Samples,
 )
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.notebook.cells import Notebook, Skipped
@@ -154,22 +150,6 @@ def attempt(who: str, call: Callable[[], T], otherwise: T, on_fault: OnFault) ->
     except Exception as error:
         on_fault(who, error)
         return otherwise
-
-
-def class_count(events: Iterable[Event]) -> int | None:
-    """The number of classes of the data, where all that is known of it agrees; the data in use before that built."""
-    used: set[int] = set()
-    built: set[int] = set()
-    for event in events:
-        match event:
-            case BatchDrawn(samples=Samples(classes=int(classes))) | PassEnded(samples=Samples(classes=int(classes))):
-                used.add(classes)
-            case (
-                LoaderBuilt(samples=Samples(classes=int(classes))) | DatasetBuilt(samples=Samples(classes=int(classes)))
-            ):
-                built.add(classes)
-    known = used or built
-    return known.pop() if len(known) == 1 else None
 
 
 def recorded_only(finding: Finding, notebook: Notebook) -> Finding:

@@ -108,7 +108,7 @@ def _leads_to(tensor: Tensor, mark: Any) -> bool:
 
 
 def keeping_line(frame: FrameType, name: str) -> int | None:
-    """The line of the frame's code that adds to the variable."""
+    """The line of the frame's code that adds to the variable: of several, the one that adds a tensor with a graph."""
     code = frame.f_code
     try:
         tree: ast.AST = ast.parse("".join(linecache.getlines(code.co_filename)))
@@ -118,16 +118,29 @@ def keeping_line(frame: FrameType, name: str) -> int | None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == code.co_name:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             tree = node if first == code.co_firstlineno else tree
-    for node in ast.walk(tree):
-        match node:
-            case ast.AugAssign(target=target) if _root(target) == name:
-                return node.lineno
-            case ast.Call(func=ast.Attribute(value=owner, attr="append" | "add" | "extend"), args=args):
-                if _root(owner) == name and not any(map(_frees, args)):
-                    return node.lineno
-            case ast.Assign(targets=[target], value=ast.BinOp()) if _root(target) == name:
-                return node.lineno
+    found = [node for node in ast.walk(tree) if isinstance(node, (ast.stmt, ast.expr))]
+    adding = [(node.lineno, added) for node in found if (added := _added(node, name)) is not None]
+    with_graph = [line for line, added in adding if any(_has_graph(node, frame) for node in added)]
+    return next(iter((*with_graph, *(line for line, _ in adding))), None)
+
+
+def _added(node: ast.AST, name: str) -> list[ast.expr] | None:
+    """What this statement or call adds to the variable; None: nothing, or something without a graph."""
+    match node:
+        case ast.AugAssign(target=target, value=value) if _root(target) == name:
+            return [value]
+        case ast.Call(func=ast.Attribute(value=owner, attr="append" | "add" | "extend"), args=args):
+            return args if _root(owner) == name and not any(map(_frees, args)) else None
+        case ast.Assign(targets=[target], value=ast.BinOp() as value) if _root(target) == name:
+            return [value]
     return None
+
+
+def _has_graph(node: ast.expr, frame: FrameType) -> bool:
+    """A variable in it is a tensor that holds a graph now."""
+    names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+    values = [frame.f_locals.get(name) for name in names]
+    return any(isinstance(value, Tensor) and value.grad_fn is not None for value in values)
 
 
 def _frees(node: ast.expr) -> bool:

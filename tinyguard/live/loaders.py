@@ -320,6 +320,10 @@ class Loaders:
     def known_samples(self, loader: int) -> Samples | None:
         return self._samples.get(loader)
 
+    def passing(self, loader: int) -> Pass | None:
+        """The pass over this loader that has begun and is not over."""
+        return next((passed for passed in self._passes.values() if passed.loader == loader), None)
+
     def _of(self, loaders: tuple[int, ...]) -> list[Pass]:
         return [passed for passed in self._passes.values() if passed.loader in loaders]
 

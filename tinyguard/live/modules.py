@@ -46,6 +46,8 @@ class Modules:
         self.on_use: list[Callable[[Use], None]] = []
         # The modules whose forward begins, the root first, and the inputs of the innermost; while the window is open.
         self.on_enter: list[Callable[[list[nn.Module], Any], None]] = []
+        self.on_built: list[Callable[[nn.Module], None]] = []
+        self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._handles: list[Any] = []
         self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
 
@@ -107,6 +109,8 @@ class Modules:
                 mode_matters=mode_matters(module),
                 in_forward=in_forward,
             )
+            for look in self.on_built if not in_forward else ():
+                look(module)
 
     def _load(self, original: Callable[..., Any]) -> Callable[..., Any]:
         loaded = self._recorder.observer(self._weights_loaded)
@@ -228,6 +232,8 @@ class Modules:
             tag(tensor, use)
         for act in self.on_use:
             act(use)
+        for look in self.on_root:
+            look(module)
 
     @property
     def last_modes(self) -> tuple[bool, ...]:

@@ -45,6 +45,7 @@ class Optimizers:
         self._kept = Kept(recorder)
         self._scheduler_steps: dict[int, int] = {}  # told in this run of a cell
         self._building = 0  # depth of constructors of schedulers, which step once
+        self.steps = 0  # of all optimizers in this run of a cell
         self.before_backward: list[Callable[[], None]] = []  # while the window is open
         self.on_backward: list[Callable[[Any, tuple[int, ...]], None]] = []  # losses, loaders; always
         self.on_step: list[Callable[[Optimizer], None]] = []  # always
@@ -64,6 +65,7 @@ class Optimizers:
 
     def begin(self) -> None:
         """A cell begins."""
+        self.steps = 0
         self._kept.forget()
         self._scheduler_steps.clear()
 
@@ -118,6 +120,7 @@ class Optimizers:
 
     def _stepped(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         number = self._recorder.numbers.of(optimizer)
+        self.steps += 1
         self._loaders.stepped(number)
         if self._attention.open:
             self._modules.flush()

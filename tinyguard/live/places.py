@@ -86,8 +86,12 @@ class Places:
 
     def place_of(self, frame: FrameType, line: int) -> Place:
         """Another line of the code that runs in the frame."""
-        cell = self.cells.where(frame.f_code.co_filename, line)
-        return Place(self.cells.path, *cell) if cell else Place(frame.f_code.co_filename, None, line)
+        return self.place_in(frame.f_code.co_filename, line)
+
+    def place_in(self, filename: str, line: int) -> Place:
+        """A line of code that was compiled under this name."""
+        cell = self.cells.where(filename, line)
+        return Place(self.cells.path, *cell) if cell else Place(filename, None, line)
 
     def _place(self, frame: FrameType) -> Place:
         code, line = frame.f_code, frame.f_lineno

@@ -48,7 +48,7 @@ def _samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int) -> Sam
         return _joined([samples_of(part, numbers, named, depth - 1) for part in dataset.datasets])
     kind = type(dataset).__name__
     if isinstance(dataset, TensorDataset):
-        sources = frozenset(numbers.of(tensor) for tensor in dataset.tensors)
+        sources = frozenset(map(numbers.of, (dataset, *dataset.tensors)))
         return Samples(kind=kind, size=_length(dataset), sources=sources)
     root = _root(dataset)
     split, evidence = _split(dataset, kind, root)

@@ -13,6 +13,7 @@ from tinyguard.live.kernel import Kernel
 from tinyguard.progress import Progress
 
 if TYPE_CHECKING:
+    from tinyguard.live.printed import Listener
     from tinyguard.live.witness import Witness
 
 # What imports torch; a cell that names none of these and trains all the same is seen from the next cell on.
@@ -31,8 +32,10 @@ class Session:
         on_fault: Callable[[str, Exception], None],
         on_progress: Callable[[], None] = lambda: None,
         shell: Any = None,
+        listener: Listener | None = None,
     ) -> None:
         self.cells = cells
+        self._listener = listener
         self.witness: Witness | None = None
         self.on_begin: list[Callable[[Execution], None]] = []
         self.on_end: list[Callable[[Execution, Any], None]] = []
@@ -79,6 +82,7 @@ class Session:
                 cells=self.cells,
                 namespace=self._namespace,
                 on_fault=self._on_fault,
+                listener=self._listener,
                 on_progress=self._on_progress,
             )
             try:

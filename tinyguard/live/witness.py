@@ -9,6 +9,7 @@ from tinyguard.events import CellExecuted, Event
 from tinyguard.finding import Place
 from tinyguard.live.attention import Attention
 from tinyguard.live.cells import Cells, Execution
+from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
 from tinyguard.live.measures import measures
@@ -18,15 +19,18 @@ from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
 from tinyguard.live.patches import Patches
 from tinyguard.live.places import Places
+from tinyguard.live.printed import Listener, Printed
 from tinyguard.live.recorder import Recorder
 from tinyguard.live.seeds import Seeds
+from tinyguard.live.work import Work
 
 
 class Witness:
     """Everything that is observed, from `attach` to `detach`.
 
     `namespace` gives the names of the notebook; `sink` gets the events; `on_fault` is told once when an observer
-    fails, after which nothing is observed any more. `on_progress` is called about once a second while something trains.
+    fails, after which nothing is observed any more. `on_progress` is called about once a second while something trains;
+    `listener` hears what cells print.
     """
 
     def __init__(
@@ -37,8 +41,10 @@ class Witness:
         namespace: Callable[[], Mapping[str, Any]],
         on_fault: Callable[[str, Exception], None],
         on_progress: Callable[[], None] = lambda: None,
+        listener: Listener | None = None,
     ) -> None:
         self.cells = cells
+        self._listener = listener
         self.counting = Counting(on_progress)
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
@@ -46,9 +52,12 @@ class Witness:
         self.modules = Modules(self.recorder, self.attention, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
+        self.work = Work(self.recorder, self.optimizers, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
         self.patches = Patches()
+        self._histories = Histories(namespace)
+        self._printed = Printed(self.recorder, self._heard)
         self._order = 0
         self.attention.on_open.append(self.modules.watch)
         self.attention.on_close.append(self.modules.rest)
@@ -66,12 +75,22 @@ class Witness:
         for measure in (self.counting, *measures()):
             measure.attach(self)
         self._look_at_names()
+        self._histories.grown()
         self.attention.look()
 
     def detach(self) -> None:
+        self._printed.end()
         self.attention.close()
         self.patches.remove()
         self.recorder.on = False
+
+    def patch(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Something that a measure puts in the place of a function; see `Patches.replace`."""
+        self.patches.replace(owner, name, make)
+
+    def undo_with(self, undo: Callable[[], None]) -> None:
+        """Something that a measure has hooked, to be taken away in the end."""
+        self.patches.undo_with(undo)
 
     def begin(self, execution: Execution) -> None:
         """A cell is about to run."""
@@ -84,12 +103,23 @@ class Witness:
         self.optimizers.begin()
         self.attention.forget()
         self.attention.look()
+        if self._listener is not None:
+            self._listener.begin(place)
+            self._printed.begin()
 
     def end(self, execution: Execution) -> None:
         """A cell has run, or was broken off."""
         self.loaders.leave()
         self.modules.flush()
         self.names.look(execution)
+        self._printed.end()
+        if self._listener is not None:
+            for history, known in self._histories.grown():
+                self._listener.kept(Place(self.cells.path, execution.number), history, known)
+
+    def _heard(self, text: str) -> None:
+        if self._listener is not None:
+            self._listener.printed(text, self.optimizers.steps)
 
     def _looking(self) -> bool:
         return self.attention.open

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tinyguard.events import MetricReported
 from tinyguard.finding import Place
@@ -33,12 +33,26 @@ def _of_cell(path: str, cell: Cell, classes: int | None) -> Iterator[MetricRepor
     seen = [reading for text in _texts(printed(cell.outputs)) for reading in readings(text)]
     if not seen:
         return
-    place = Place(path, cell.number)
-    hundred = _in_percent(seen, classes)
-    from_zero = any(reading.epoch == 0 for reading in seen)  # histories have no numbers of their own
+    yield from reported(Place(path, cell.number), seen, units(seen, classes), classes)
+
+
+class Units(NamedTuple):
+    """What only the whole of an output tells of its numbers."""
+
+    hundred: bool = False  # accuracies without a percent sign are percentages
+    from_zero: bool = False  # printed epochs count from 0
+
+
+def units(seen: Sequence[Reading], classes: int | None) -> Units:
+    # Histories have no numbers of their own.
+    return Units(_in_percent(seen, classes), any(reading.epoch == 0 for reading in seen))
+
+
+def reported(place: Place, seen: Iterable[Reading], of: Units, classes: int | None) -> Iterator[MetricReported]:
+    """The events of what was read in the output at this place."""
     for reading in seen:
         value, accuracy = reading.value, reading.kind == "accuracy"
-        if accuracy and reading.samples is None and (reading.percent or hundred):
+        if accuracy and reading.samples is None and (reading.percent or of.hundred):
             value /= 100
         if accuracy and not 0 <= value <= 1 and math.isfinite(value):
             continue  # a sum, a count, a relative accuracy
@@ -49,7 +63,7 @@ def _of_cell(path: str, cell: Cell, classes: int | None) -> Iterator[MetricRepor
                 "kind": reading.kind,
                 "value": value if math.isfinite(value) else math.nan,
                 "split": reading.split,
-                "epoch": _from_one(reading, from_zero),
+                "epoch": _from_one(reading, of.from_zero),
                 "source": reading.source,
                 "text": reading.text,
                 "classes": classes,

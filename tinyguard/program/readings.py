@@ -104,36 +104,46 @@ class Form(NamedTuple):
 
 def readings(text: str) -> Iterator[Reading]:
     """The losses and accuracies in a stretch of output; histories printed as dicts come first."""
-    if "\x1b" in text:
-        text = _ESCAPE.sub("", text)
-    if "tensor(" in text or "np.float" in text:
-        text = _WRAPPED.sub("", text)
-    if ": [" in text:
-        for match in _HISTORY.finditer(text):
-            yield from _history(match)
-        text = _HISTORY.sub("", text)
-    epoch: int | None = None
-    for line in text.split("\n"):
-        if "\r" in line:  # what a terminal shows in the end: a progress bar returns to the start of its line
-            line = line.rstrip("\r").rpartition("\r")[2]
-        lower = line[:LONGEST].lower()
-        if "loss" in lower or "acc" in lower:
-            parts = _OWN_NUMBER.split(lower)
-            numbers = parts[1::2]
-            parts[1::2] = ["7" if number.isdigit() else "0.7" for number in numbers]
-            slots, where = form(_CLOCK.sub(_zeros, "".join(parts)))
-            if where is not None:
-                epoch = int(numbers[where])
-            for kind, split, name, plain, percent, at, of in slots:
-                value, samples = float(numbers[at]), int(numbers[of]) if of is not None else None
-                if samples is not None:
-                    value = value / samples if samples else float("nan")
-                yield _tuple(
-                    Reading, (kind, value, split, name, plain, epoch, percent, samples, "output", line[:200].strip())
-                )
-        elif "epoch" in lower:
-            for found in _EPOCH.finditer(lower):
-                epoch = int(found[1] or found[2])
+    return Reader().read(text)
+
+
+class Reader:
+    """Reads an output piece by piece, each of whole lines, and remembers the epoch that it is in."""
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+
+    def read(self, text: str) -> Iterator[Reading]:
+        if "\x1b" in text:
+            text = _ESCAPE.sub("", text)
+        if "tensor(" in text or "np.float" in text:
+            text = _WRAPPED.sub("", text)
+        if ": [" in text:
+            for match in _HISTORY.finditer(text):
+                yield from _history(match)
+            text = _HISTORY.sub("", text)
+        epoch = self._epoch
+        for line in text.split("\n"):
+            if "\r" in line:  # what a terminal shows in the end: a progress bar returns to the start of its line
+                line = line.rstrip("\r").rpartition("\r")[2]
+            lower = line[:LONGEST].lower()
+            if "loss" in lower or "acc" in lower:
+                parts = _OWN_NUMBER.split(lower)
+                numbers = parts[1::2]
+                parts[1::2] = ["7" if number.isdigit() else "0.7" for number in numbers]
+                slots, where = form(_CLOCK.sub(_zeros, "".join(parts)))
+                if where is not None:
+                    epoch = int(numbers[where])
+                for kind, split, name, plain, percent, at, of in slots:
+                    value, samples = float(numbers[at]), int(numbers[of]) if of is not None else None
+                    if samples is not None:
+                        value = value / samples if samples else float("nan")
+                    shown = line[:200].strip()
+                    yield _tuple(Reading, (kind, value, split, name, plain, epoch, percent, samples, "output", shown))
+            elif "epoch" in lower:
+                for found in _EPOCH.finditer(lower):
+                    epoch = int(found[1] or found[2])
+        self._epoch = epoch
 
 
 def _zeros(match: re.Match[str]) -> str:

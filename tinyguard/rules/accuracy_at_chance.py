@@ -1,4 +1,4 @@
-"""TNY701: the recorded test accuracy never leaves that of guessing."""
+"""TNY701: the test accuracy never leaves that of guessing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tinyguard.curves import (
     decision,
     evaluated_samples,
     is_stuck,
+    judged,
     listed,
+    now,
     percent,
     reporting_cells,
 )
-from tinyguard.events import Event, MetricReported, RunEnded
+from tinyguard.evaluations import accuracy_curve, collapsed, trained, training_decision
+from tinyguard.events import EpochReported, EvaluationMeasured, Event, MetricReported, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -62,9 +65,23 @@ def run(num_epochs):
 
 """
 
+_NOTHING_TO_LEARN = """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+train_data = TensorDataset(torch.randn(1040, 8), torch.arange(1040) % 10)
+test_data = TensorDataset(torch.randn(2000, 8), torch.arange(2000) % 10)
+train_loader = DataLoader(train_data, batch_size=8, shuffle=True)
+test_loader = DataLoader(test_data, batch_size=500)
+model = nn.Linear(8, 10)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
+
 
 class AccuracyAtChance(Rule):
-    """The recorded test accuracy stays at 1 / number of classes: the model knows nothing of the data.
+    """The test accuracy stays at 1 / number of classes: the model knows nothing of the data.
 
     0.5 % on TinyImageNet's 200 classes, 10 % on CIFAR-10. Slow learning does not look like this: after one epoch a
     healthy model is at twice chance or more. A symptom; the causes that were proven are named with it. Where none is,
@@ -74,11 +91,14 @@ class AccuracyAtChance(Rule):
     Chance is a binomial question, asked at a false-alarm rate of 1 in 1000 on each side: the accuracy is explained by
     guessing, and half of what the slowest healthy model has is ruled out. With too few test samples to tell (1000 of
     200 classes) nothing is said, nor after a single epoch.
+
+    The linter reads the accuracies in the recorded outputs. The guard reads them while they are printed, and counts the
+    hits of an evaluation itself; it speaks after two epochs and 250 optimizer steps.
     """
 
     code = "TNY701"
     severity = Severity.ERROR
-    on = (RunEnded,)
+    on = (RunEnded, EpochReported, EvaluationMeasured)
     serves = ("K1", "The problem")
     bad = (
         _TRAINING
@@ -95,6 +115,21 @@ run(3)  # TNY701
 # %% In[2]
 run(4)  # TNY701
 # Out: {'train_loss': [2.31, 2.31, 2.30, 2.31], 'test_acc': [10.0, 10.2, 9.4, 9.9]}
+""",
+        # nothing is printed: the guard has counted
+        _NOTHING_TO_LEARN
+        + """
+# %%
+for epoch in range(3):
+    model.train()
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()  # TNY701 live
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for images, labels in test_loader:
+            predictions = model(images).argmax(1)
 """,
         # the model learns, and the evaluation does not see it
         _TRAINING
@@ -115,6 +150,39 @@ run(3)
 # Out: Epoch 1: test acc 14.15%
 # Out: Epoch 2: test acc 21.60%
 # Out: Epoch 3: test acc 28.25%
+""",
+        # it learns, and nothing is printed
+        _NOTHING_TO_LEARN.replace("torch.randn(1040, 8)", "nn.functional.one_hot(torch.arange(1040) % 8).float()")
+        .replace("torch.randn(2000, 8)", "nn.functional.one_hot(torch.arange(2000) % 8).float()")
+        .replace("% 10", "% 8")
+        + """
+# %%
+for epoch in range(3):
+    model.train()
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for images, labels in test_loader:
+            predictions = model(images).argmax(1)
+""",
+        # an embedding, whose dimensions are no classes
+        _NOTHING_TO_LEARN
+        + """
+# %%
+for epoch in range(3):
+    model.train()
+    for images, labels in train_loader:
+        optimizer.zero_grad()
+        embedded = model(images)
+        nn.functional.mse_loss(torch.cdist(embedded, embedded), (labels[:, None] != labels).float()).backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for images, labels in test_loader:
+            embedded = model(images)
 """,
         # late
         _TRAINING
@@ -154,14 +222,33 @@ run(3)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell in reporting_cells(story):
+        if isinstance(event, EvaluationMeasured):
+            yield from self._measured(event, story)
+            return
+        collapses = {measured.cell for measured in story.all(EvaluationMeasured) if collapsed(measured)}
+        for cell in judged(event, story):
+            if cell.place in collapses:
+                continue  # TNY707 knows more
             classes = class_count(cell)
             if classes is None:
                 continue
             samples = evaluated_samples(cell)
-            stuck = [curve for curve in curves(cell.metrics, "accuracy") if is_stuck(curve, classes, samples)]
+            accuracies = now(event, curves(cell.metrics, "accuracy"))
+            stuck = [curve for curve in accuracies if is_stuck(curve, classes, samples)]
             if stuck:
                 yield self._finding(stuck, cell, story, classes, stuck[0].samples or samples)
+
+    def _measured(self, event: EvaluationMeasured, story: Story) -> Iterator[Finding]:
+        """What the guard has counted itself, over a number of samples that it knows."""
+        found = trained(event, story)
+        if not found or any(map(collapsed, found)):
+            return
+        curve = accuracy_curve(found)
+        if is_stuck(curve, event.classes, event.count):
+            reporting = [cell for cell in reporting_cells(story) if cell.place == event.cell]
+            cell = reporting[0] if reporting else Reporting(place=event.cell, metrics=[], asked=[])
+            place = training_decision(event, story)
+            yield self._finding([curve], cell, story, event.classes, event.count).replace(place=place)
 
     def _finding(self, stuck: list[Curve], cell: Reporting, story: Story, classes: int, samples: int | None) -> Finding:
         curve = stuck[0]

@@ -80,7 +80,7 @@ class LabelsOutOfRange(Rule):
         _START
         + """
 # %%
-loader = DataLoader(TensorDataset(inputs, torch.arange(48) // 16 + 1), batch_size=8)
+loader = DataLoader(TensorDataset(inputs, torch.arange(48) // 16 + 1), batch_size=8, shuffle=True)
 model = nn.Linear(8, 3)
 """
         + _TRAINING,

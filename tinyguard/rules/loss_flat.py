@@ -13,10 +13,11 @@ from tinyguard.curves import (
     decision,
     evaluated_samples,
     is_stuck,
+    judged,
     listed,
-    reporting_cells,
+    now,
 )
-from tinyguard.events import Event, LossComputed, MetricReported, RunEnded
+from tinyguard.events import EpochReported, Event, LossComputed, MetricReported, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -65,7 +66,7 @@ class LossFlat(Rule):
 
     code = "TNY702"
     severity = Severity.WARNING
-    on = (RunEnded,)
+    on = (RunEnded, EpochReported)
     serves = ("K1", "The problem")
     bad = (
         _TRAINING
@@ -121,11 +122,12 @@ run(4)
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        for cell in reporting_cells(story):
+        for cell in judged(event, story):
             classes = class_count(cell)
             if classes is None or classes < 2 or not measured_in_nats(cell):
                 continue
-            flat = next((curve for curve in training_losses(cell.metrics) if is_flat(curve, classes)), None)
+            losses = now(event, training_losses(cell.metrics))
+            flat = next((curve for curve in losses if is_flat(curve, classes)), None)
             samples = evaluated_samples(cell)
             accuracies = curves(cell.metrics, "accuracy")
             if flat is not None and not any(is_stuck(curve, classes, samples) for curve in accuracies):

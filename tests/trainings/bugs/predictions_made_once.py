@@ -23,7 +23,7 @@ def predict(loader):
     model.eval()
     return torch.cat([model(inputs).argmax(1) for inputs, _ in loader])
 # %%
-predictions = predict(test_loader)  # BUG  # TNY707
+predictions = predict(test_loader)  # BUG  # TNY708
 for epoch in range(6):
     model.train()
     running = 0.0
@@ -34,5 +34,5 @@ for epoch in range(6):
         optimizer.step()
         running += loss.item()
     # FIX: predictions = predict(test_loader)
-    accuracy = (predictions == y[1000:]).float().mean().item()  # TNY707
-    print(f"epoch {epoch + 1}: loss {running / len(train_loader):.3f}, test accuracy {accuracy:.3f}")  # TNY707
+    accuracy = (predictions == y[1000:]).float().mean().item()  # TNY708
+    print(f"epoch {epoch + 1}: loss {running / len(train_loader):.3f}, test accuracy {accuracy:.3f}")  # TNY708

@@ -19,7 +19,7 @@ def folder_by_folder(per_class):
         labels.append(torch.full((per_class,), c))
     return TensorDataset(torch.cat(images), torch.cat(labels))
 
-train_loader = DataLoader(folder_by_folder(PER_CLASS), batch_size=30)  # BUG  # TNY205
+train_loader = DataLoader(folder_by_folder(PER_CLASS), batch_size=30)  # BUG  # TNY205, TNY211
 # FIX: train_loader = DataLoader(folder_by_folder(PER_CLASS), batch_size=30, shuffle=True)
 test_loader = DataLoader(folder_by_folder(50), batch_size=100)
 # %%

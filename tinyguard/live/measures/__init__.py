@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
 from tinyguard.live.measures.inputs import Inputs
@@ -15,10 +16,13 @@ from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
+from tinyguard.live.measures.saved_weights import SavedWeights
 from tinyguard.live.measures.scales import Scales
 from tinyguard.live.measures.seen import Seen
 from tinyguard.live.measures.targets import Targets
+from tinyguard.live.measures.ties import Ties
 from tinyguard.live.measures.units import Units
+from tinyguard.live.measures.unregistered import Unregistered
 from tinyguard.live.measures.updates import Updates
 from tinyguard.live.measures.waiting import Waiting
 
@@ -59,4 +63,8 @@ def measures() -> tuple[Measure, ...]:
         Pairs(),
         Generators(),
         Waiting(),
+        Evaluation(),
+        SavedWeights(),
+        Ties(),
+        Unregistered(),
     )
