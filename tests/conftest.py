@@ -3,7 +3,6 @@
 import pytest
 
 OPEN = (
-    "test_live_examples.py::test_both_witnesses_see_the_same_events[TNY210-bad-0]",
     "test_journal.py::test_journals_lie_in_the_nearest_project",
     "test_guard.py::test_off_leaves_no_hook_no_patch_and_no_reference",
     "test_live_examples.py::test_the_guard_reports_a_bad_example_on_its_lines[TNY707-bad-1]",

@@ -80,7 +80,8 @@ class LabelsOutOfRange(Rule):
         _START
         + """
 # %%
-loader = DataLoader(TensorDataset(inputs, torch.arange(48) // 16 + 1), batch_size=8, shuffle=True)
+labels = torch.arange(48) % 2 + torch.arange(48) // 24 + 1
+loader = DataLoader(TensorDataset(inputs, labels), batch_size=8)
 model = nn.Linear(8, 3)
 """
         + _TRAINING,
@@ -103,7 +104,7 @@ loader = DataLoader(TensorDataset(inputs, torch.arange(48) % 2 + 1), batch_size=
         + _BINARY,
     )
     good = (
-        bad[0].replace("// 16 + 1", "// 16").replace("  # TNY210 live", ""),
+        bad[0].replace("// 24 + 1", "// 24").replace("  # TNY210 live", ""),
         # the loss is told of the mark; torch's own is -100
         bad[1].replace("labels)  # TNY210 live", "labels, ignore_index=-1)"),
         bad[1].replace("= -1", "= -100").replace("  # TNY210 live", ""),
