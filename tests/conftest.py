@@ -3,8 +3,6 @@
 import pytest
 
 OPEN = (
-    "test_journal.py::test_journals_lie_in_the_nearest_project",
-    "test_guard.py::test_off_leaves_no_hook_no_patch_and_no_reference",
     "test_live_examples.py::test_the_guard_reports_a_bad_example_on_its_lines[TNY707-bad-1]",
     "test_live_examples.py::test_the_guard_is_silent_about_a_good_example[TNY207-good-3]",
     "test_live_examples.py::test_the_guard_is_silent_about_a_good_example[TNY707-good-2]",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tinyguard.events import GraphKept
 from tinyguard.finding import Place
+from tinyguard.live.frames import variables
 from tinyguard.live.graph import root_of, tag, tags
 from tinyguard.live.recorder import Recorder
 
@@ -69,10 +70,10 @@ def holder(frame: FrameType, mark: Any, *, least: int = 0) -> tuple[str, Any] | 
 
     In a tensor of `least` elements or more: what a loss holds is not looked for with the outputs.
     """
-    for name, value in list(frame.f_locals.items()):
+    for name, value in variables(frame).items():
         if _holds(value, mark, least):
             return name, value
-    owner = frame.f_locals.get("self")
+    owner = variables(frame).get("self")
     for name, value in list(vars(owner).items()) if hasattr(owner, "__dict__") else ():
         if _holds(value, mark, least):
             return f"self.{name}", value
@@ -139,7 +140,7 @@ def _added(node: ast.AST, name: str) -> list[ast.expr] | None:
 def _has_graph(node: ast.expr, frame: FrameType) -> bool:
     """A variable in it is a tensor that holds a graph now."""
     names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
-    values = [frame.f_locals.get(name) for name in names]
+    values = [variables(frame).get(name) for name in names]
     return any(isinstance(value, Tensor) and value.grad_fn is not None for value in values)
 
 

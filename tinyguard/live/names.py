@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tinyguard.events import NameBound
 from tinyguard.finding import Place
 from tinyguard.live.cells import Execution
+from tinyguard.live.frames import variables
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.recorder import Recorder
 from tinyguard.splits import LOADER_NAME, split_in_name, split_of_variable
@@ -51,7 +52,7 @@ class Names:
         execution = self._recorder.places.cells.current
         names = [name for name, value in list(self._namespace().items()) if value is dataset and name[0] != "_"]
         for frame in self._recorder.places.frames():
-            names += [name for name, value in list(frame.f_locals.items()) if value is dataset and name != "self"]
+            names += [name for name, value in variables(frame).items() if value is dataset and name != "self"]
         if names:
             self._learn(names[0], dataset)
         place = self._place(names[0], execution) if names else self._recorder.here()[0]
@@ -67,9 +68,9 @@ class Names:
         """What the user calls the parameters of the models at hand, by their id: "model.0.weight"."""
         models: dict[str, nn.Module] = {}
         for frame in self._recorder.places.frames():
-            owner = frame.f_locals.get("self")
+            owner = variables(frame).get("self")
             held = {f"self.{name}": value for name, value in vars(owner).items()} if hasattr(owner, "__dict__") else {}
-            for name, value in {**frame.f_locals, **held}.items():
+            for name, value in {**variables(frame), **held}.items():
                 if isinstance(value, nn.Module) and name != "self":
                     models.setdefault(name, value)
         for name, value in list(self._namespace().items()):
@@ -82,7 +83,7 @@ class Names:
         return found
 
     def _look_in(self, frame: FrameType) -> None:
-        for name, value in list(frame.f_locals.items()):
+        for name, value in variables(frame).items():
             if name != "self" and is_named(value):
                 number = self._recorder.numbers.of(value)
                 if (name, number) not in self._local:

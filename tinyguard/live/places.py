@@ -14,6 +14,7 @@ from typing import Any
 
 from tinyguard.finding import Place
 from tinyguard.live.cells import Cells
+from tinyguard.live.frames import variables
 
 FOR = {dis.opmap[name] for name in ("FOR_ITER", "FOR_ITER_LIST", "FOR_ITER_GEN") if name in dis.opmap}
 DEEPEST = 60  # frames of the user's that are told; recursion is not told to its end
@@ -117,7 +118,7 @@ def _installed() -> set[str]:
 def _works_on(frame: FrameType, thing: Any) -> bool:
     """The frame is of a method of this object."""
     code = frame.f_code
-    return code.co_argcount > 0 and frame.f_locals.get(code.co_varnames[0]) is thing
+    return code.co_argcount > 0 and variables(frame).get(code.co_varnames[0]) is thing
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int | None, int | None, int | None, int | None]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from tinyguard.live.frames import variables
 from tinyguard.live.graph import Graph
 from tinyguard.live.measures.saved import saved, saved_tensors
 
@@ -146,7 +147,7 @@ def _steep(nodes: list[Any]) -> tuple[str, ...]:
 def _variable(tensor: Tensor, frames: Iterable[FrameType]) -> str:
     """What the user calls a tensor, or one of which it is another view."""
     for frame in frames:
-        for name, value in list(frame.f_locals.items()):
+        for name, value in variables(frame).items():
             if not name.startswith("_") and isinstance(value, Tensor) and _same(value, tensor):
                 return name
     return ""
