@@ -72,7 +72,9 @@ class PredictionsCollapsed(Rule):
 train(3)  # TNY707 live
 """,
         # the inputs of the evaluation are all alike
-        _TRAINING.replace("TensorDataset(torch.randn(400, 4),", "TensorDataset(torch.randn(400, 4) / 255 / 255,")
+        _TRAINING.replace("test_data, batch_size=100)", "test_data, batch_size=100)  # TNY213 live").replace(
+            "TensorDataset(torch.randn(400, 4),", "TensorDataset(torch.randn(400, 4) / 255 / 255,"
+        )
         + """
 # %%
 train(3)  # TNY707 live
@@ -96,7 +98,9 @@ train(3)
 train(3)
 """,
         # a beginning
-        _TRAINING.replace("TensorDataset(torch.randn(400, 4),", "TensorDataset(torch.randn(400, 4) / 255 / 255,")
+        _TRAINING.replace("torch.randn(400, 4)", "torch.randn(400, 4) + 90")
+        .replace("torch.randn(1040, 4)", "torch.randn(1040, 4) + 90")
+        .replace("nn.Sequential(", "nn.Sequential(nn.BatchNorm1d(4, momentum=0.0), ")
         + """
 # %%
 train(1)
