@@ -128,18 +128,40 @@ def state_of_torch() -> dict[str, Any]:
     return found
 
 
-def test_off_leaves_no_hook_no_patch_and_no_reference() -> None:
-    before = state_of_torch()
+def watched() -> tuple[dict[str, Any], weakref.ref[Guard]]:
+    """What torch looks like while a training is watched, and the guard that was.
+
+    Not in a test: pytest's rewritten `assert` uses `locals()`, which keeps what a frame has shown of itself.
+    """
     with tinyguard.watch() as guard:
         during = state_of_torch()
         train()
+    return during, weakref.ref(guard)
+
+
+def test_off_leaves_no_hook_no_patch_and_no_reference() -> None:
+    before = state_of_torch()
+    during, guard = watched()
     assert during != before  # else this test would see nothing
     assert state_of_torch() == before
     sys.modules["tinyguard.watching"]._last.clear()
-    gone = weakref.ref(guard)
-    del guard
     gc.collect()
-    assert gone() is None
+    assert guard() is None
+
+
+def freed() -> bool:
+    """Whether `del` frees a model in a function that was watched."""
+    model = Net()
+    nn.functional.cross_entropy(model(torch.rand(8, 8)), torch.randint(3, (8,))).backward()
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    return gone() is None
+
+
+def test_what_a_function_deletes_is_freed_while_it_is_watched() -> None:
+    with tinyguard.watch():
+        assert freed()
 
 
 def test_watching_again_and_again_hooks_nothing_twice(alone: dict[str, Any]) -> None:
