@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyguard import lint as lint
     from tinyguard.finding import Finding, Place, Severity
-    from tinyguard.watching import findings, watch
+    from tinyguard.watching import as_json, findings, log, watch
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "Place", "Severity", "__version__", "findings", "lint", "watch"]
+__all__ = ["Finding", "Place", "Severity", "__version__", "as_json", "findings", "lint", "log", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "lint":
         return importlib.import_module("tinyguard.lint")
-    if name in ("watch", "findings"):
+    if name in ("as_json", "findings", "log", "watch"):
         return getattr(importlib.import_module("tinyguard.watching"), name)
     if name in __all__:
         return getattr(importlib.import_module("tinyguard.finding"), name)

@@ -9,6 +9,7 @@ from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
 from tinyguard.events import BandExpected, Event, RunEnded
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.handover import Handover
 from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.session import Session
@@ -16,8 +17,6 @@ from tinyguard.memory import Memory
 from tinyguard.metrics import Metrics
 from tinyguard.notebook.cells import Cell, Notebook
 from tinyguard.notebook.syntax import parse
-from tinyguard.panel.of_story import training_state
-from tinyguard.panel.state import TrainingState
 from tinyguard.rule import Rule, catalogue
 from tinyguard.suppress import suppress
 
@@ -56,6 +55,7 @@ class Guard:
         self._namespace = namespace
         self._keeps_journal = journal
         self._memory: Memory | None = None
+        self._metrics = Metrics(self.see, lambda: self._judge.story)
         self._session = Session(
             self.see,
             cells=self.cells,
@@ -63,8 +63,9 @@ class Guard:
             on_fault=self._observer_failed,
             on_progress=on_progress,
             shell=shell,
-            listener=Metrics(self.see, lambda: self._judge.story),
+            listener=self._metrics,
         )
+        self.handover = Handover(self._session, self.cells, lambda: self._judge.story, lambda: self.findings)
         self._session.on_begin.append(self._cell_begins)
         self._session.on_end.append(self._cell_ended)
 
@@ -79,6 +80,7 @@ class Guard:
         if self.on:
             if self._session.alone:
                 self._ended()
+                self.handover.ended()
             self.on = False
             self._session.detach()
             if self._memory is not None:
@@ -86,24 +88,20 @@ class Guard:
 
     def expect(self, band: Band) -> None:
         """Holds every accuracy from now on against this band (TNY705)."""
+        self.handover.band = band
         points = tuple((point.epoch, point.low, point.high) for point in band.points)
         self.see(BandExpected(place=Place(self.cells.path), name=band.name, points=points))
+
+    def log(self, values: Mapping[str, float], epoch: int | None = None) -> None:
+        """What an epoch came to, as the program says; see `tinyguard.log`."""
+        cell = self.cells.current
+        place = Place(self.cells.path, cell.number if cell is not None else None)
+        self._metrics.logged(place, values, epoch, self._session.steps)
 
     @property
     def findings(self) -> list[Finding]:
         """What was found so far, the causes of a symptom named with it."""
         return with_causes(list(self._found.values()))
-
-    def state(self, *, finished: bool = False) -> TrainingState:
-        """The training of the cell that runs, as a panel shows it."""
-        return training_state(
-            self._session.progress(),
-            self._judge.story,
-            cell=self.cells.current.number if self.cells.current is not None else None,
-            count=self.cells.current.count if self.cells.current is not None else None,
-            findings=tuple(self.findings),
-            finished=finished,
-        )
 
     @property
     def journal(self) -> str:
@@ -153,6 +151,7 @@ class Guard:
         return True
 
     def _cell_begins(self, execution: Execution) -> None:
+        self.handover.begins()
         if self._memory is not None:
             place = Place(self.cells.path, execution.number)
             held = self._namespace().keys()
@@ -160,8 +159,9 @@ class Guard:
             if lost is not None:
                 self.see(lost)
 
-    def _cell_ended(self, _execution: Execution, _result: Any) -> None:
+    def _cell_ended(self, execution: Execution, result: Any) -> None:
         self._ended()
+        self.handover.ended(execution.number, result)
         if self._memory is not None:
             self._memory.flush()
 

@@ -7,10 +7,17 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tinyguard.bandfile import save
+from tinyguard.bands import Band, band_of
+from tinyguard.checking import Ran, checked
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
 from tinyguard.panel.bundle import mime_bundle
+from tinyguard.panel.document import state_of
+from tinyguard.panel.report import write
+from tinyguard.panel.summary import TrainedModel, summary
+from tinyguard.panel.words import span
 from tinyguard.report.catalogue import explanation
 from tinyguard.report.full import Full
 from tinyguard.report.text import plural
@@ -22,10 +29,18 @@ HELP = """\
 %tinyguard off                         watch no more; every hook is taken away
 %tinyguard status                      whether it watches, and what it found
 %tinyguard findings                    everything found so far
+%tinyguard check                       what lint says of this notebook, as this kernel has run it
+%tinyguard summary [NAME]              accuracies, history and learning rates of every model trained in this session
+%tinyguard curves [NAME]               their learning curves, against chance and what is expected
+%tinyguard expect [NAME|FILE]          hold the accuracy against this band from now on; without a name: which there are
+%tinyguard expect --save FILE [NAME]   keep the last training as the band to be expected of later ones
+%tinyguard report [FILE]               all of it in one file to hand over: .html (if none is named), .md or .json
 %tinyguard journal                     where this session is kept: `tinyguard replay` reads it
 %tinyguard explain CODE                all about one rule, with examples
 %%tinyguard [--stop error|warning]     watch this cell only"""
 
+TOLERANCE = 0.1  # of a saved band: a tenth of each accuracy, up and down
+REPORT = "tinyguard-report.html"
 STOPS = {"error": Severity.ERROR, "warning": Severity.WARNING}
 
 
@@ -41,13 +56,17 @@ class Magic:
             "off": self.off,
             "status": self.status,
             "findings": self.findings,
+            "check": self.check,
+            "summary": self.summary,
+            "curves": self.curves,
+            "expect": self.expect,
+            "report": self.report,
             "journal": self.journal,
             "explain": self.explain,
             "help": self.help,
         }
 
     def line(self, line: str) -> None:
-        """%tinyguard COMMAND ..."""
         try:
             name, *words = shlex.split(line) or ["status"]
             if name.lstrip("-") in ("help", "h", "?"):
@@ -58,8 +77,10 @@ class Magic:
         except (TinyguardError, ValueError) as error:
             self._say(f"tinyguard: {error}")
 
+    line.__doc__ = f"Watch the trainings of this notebook.\n\n{HELP}"
+
     def cell(self, line: str, cell: str) -> None:
-        """%%tinyguard: watches while this cell runs."""
+        """Watch the trainings of this cell: %%tinyguard [--stop error|warning]"""
         on = self.guard is not None and self.guard.on
         if not on:
             self.line(f"on --quiet {line}")
@@ -79,15 +100,15 @@ class Magic:
             tell=self._tell,
             complain=self._say,
             notebook=notebook,
-            path=os.path.relpath(notebook) if notebook else None,
+            path=_relative(notebook),
             namespace=lambda: self._shell.user_ns,
             shell=self._shell,
             journal=True,
             on_progress=self._progress,
             stop=stop,
         )
-        self._shell.events.register("post_run_cell", self._finish)
         self.guard.start()
+        self._shell.events.register("post_run_cell", self._finish)  # behind the guard, which may find more
         made_current(self.guard)
         if not quiet:
             self._say("tinyguard watches: what goes wrong is told in the cell that does it")
@@ -112,6 +133,46 @@ class Magic:
         else:
             self._say(Full().notebook(self.guard.notebook, self.guard.findings).rstrip())
 
+    def check(self, _words: list[str]) -> None:
+        inputs = dict(enumerate(self._shell.history_manager.input_hist_raw))
+        executions = self.guard.cells.executions.values() if self.guard is not None else ()
+        numbers = {execution.count: execution.number for execution in executions if execution.count is not None}
+        self._say(checked(_relative(notebook_path(self._shell)), Ran(inputs, numbers), self._shell.user_ns.keys()))
+
+    def summary(self, words: list[str]) -> None:
+        self._say("\n".join(summary(model) for model in self._trained(words)).rstrip())
+
+    def curves(self, words: list[str]) -> None:
+        from IPython.display import display
+
+        for model in self._trained(words):
+            display(mime_bundle(state_of(model)), raw=True)
+
+    def expect(self, words: list[str]) -> None:
+        guard = self._guard("expect")
+        match words:
+            case ["--save", path, *names] if len(names) <= 1:
+                model = self._trained([])[-1]
+                name = names[0] if names else model.kind or model.name
+                accuracies = {int(epoch): accuracy for epoch, accuracy in model.points("accuracy", model.split)}
+                save(band_of(name, accuracies, tolerance=TOLERANCE), path)
+                self._say(f"{path} expects {plural(len(accuracies), 'epoch')} of {name}: %tinyguard expect {path}")
+            case []:
+                self._say("\n".join(f"{band.name:16} {_told(band)}" for band in guard.handover.known_bands()))
+            case [wanted]:
+                band = guard.handover.known_band(wanted)
+                guard.expect(band)
+                self._say(f"{band.name}: {_told(band)}")
+            case _:
+                raise UsageError("say which: %tinyguard expect NAME|FILE, or %tinyguard expect --save FILE [NAME]")
+
+    def report(self, words: list[str]) -> None:
+        if len(words) > 1:
+            raise UsageError("say one file: %tinyguard report [FILE]")
+        path = words[0] if words else REPORT
+        write(self._guard("report").handover.document(), path)
+        self._say(f"written: {path}")
+
     def journal(self, _words: list[str]) -> None:
         path = self.guard.journal if self.guard is not None else ""
         self._say(os.path.relpath(path) if path else "there is no journal: %tinyguard on")
@@ -123,6 +184,23 @@ class Magic:
 
     def help(self, _words: list[str]) -> None:
         self._say(HELP)
+
+    def _guard(self, command: str) -> Guard:
+        """Raises UsageError when nothing was watched."""
+        if self.guard is None:
+            raise UsageError(f"nothing was watched in this kernel: run %tinyguard on before %tinyguard {command}")
+        return self.guard
+
+    def _trained(self, words: list[str]) -> tuple[TrainedModel, ...]:
+        """The trainings of this session, of the models of these names. Raises UsageError when there is none."""
+        models = self._guard("summary").handover.models()
+        if not models:
+            raise UsageError("nothing has been trained since %tinyguard on")
+        wanted = tuple(model for model in models if not words or model.name in words or model.kind in words)
+        if not wanted:
+            known = {name for model in models for name in (model.name, model.kind) if name}
+            raise UsageError(f"no model is called {words[0]!r}{did_you_mean(words[0], known)}")
+        return wanted
 
     def _count(self) -> str:
         assert self.guard is not None
@@ -136,12 +214,12 @@ class Magic:
     def _progress(self) -> None:
         """Draws the panel of the cell that trains, or draws it anew in its place."""
         assert self.guard is not None
-        self._draw(mime_bundle(self.guard.state()))
+        self._draw(mime_bundle(self.guard.handover.state(finished=False)))
 
     def _finish(self, _result: Any) -> None:
         """The cell is over: its panel stays as the last picture."""
         if self._panel is not None and self.guard is not None:
-            self._draw(mime_bundle(self.guard.state(finished=True)))
+            self._draw(mime_bundle(self.guard.handover.state(finished=True)))
             self._panel = None
 
     def _draw(self, bundle: dict[str, Any]) -> None:
@@ -172,6 +250,16 @@ def _stop_in(words: list[str]) -> tuple[Severity | None, bool]:
         else:
             raise UsageError(f"no option is called {word!r}{did_you_mean(word, ['--stop'])}")
     return stop, quiet
+
+
+def _told(band: Band) -> str:
+    """ "TinyImageNet: epoch 1 1.0 to 2.0 %, epoch 10 10.0 to 15.0 %"."""
+    points = ", ".join(f"epoch {point.epoch} {span(point.low, point.high)}" for point in band.points)
+    return f"{band.data_set}: {points}" if band.data_set else points
+
+
+def _relative(path: str | None) -> str | None:
+    return os.path.relpath(path) if path is not None else None
 
 
 def notebook_path(shell: Any) -> str | None:

@@ -43,7 +43,7 @@ class Metrics:
         self._reader = Reader()
         self._seen: list[Reading] = []
         self._units = Units()
-        self._epoch = 0
+        self._epoch = self._logged = 0
         self._steps = 0  # when the last epoch was told
         self._steps_before = 0  # of trainings before this one
 
@@ -78,6 +78,15 @@ class Metrics:
             for event in reported(place, found[known[key] :], of, classes):
                 self._reported.add(place)
                 self._emit(event)
+
+    def logged(self, place: Place, values: Mapping[str, float], epoch: int | None, steps: int) -> None:
+        """The program says what an epoch (None: the next one) came to: "test_accuracy" as a fraction of 1, losses."""
+        number = epoch if epoch is not None else self._logged + 1
+        self._logged = number
+        classes = self._class_count()
+        seen = [reading for key, value in values.items() for reading in _readings(key, [value])]
+        log = [reading._replace(epoch=number, source="log") for reading in seen]
+        self._tell(list(reported(place, log, Units(), classes)), steps)
 
     def _tell(self, events: Sequence[MetricReported], steps: int) -> None:
         for event in events:

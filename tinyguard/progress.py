@@ -6,7 +6,7 @@ from tinyguard.record import Record
 
 
 class Progress(Record):
-    """The training of one run of a cell."""
+    """One training in one run of a cell."""
 
     steps: int = 0  # backward passes
     epochs: int = 0  # passes over the training loader that are over
@@ -17,7 +17,8 @@ class Progress(Record):
     models: tuple[int, ...] = ()  # numbers
     sizes: tuple[int | None, ...] = ()  # parameters of each model
     optimizers: tuple[int, ...] = ()
-    rates: tuple[tuple[float, ...], ...] = ()  # the learning rates of each optimizer's groups
+    rates: tuple[tuple[float, ...], ...] = ()  # of each optimizer's groups, at its last step
     loaders: tuple[int, ...] = ()
     device: str = ""
+    memory: int | None = None  # bytes of the device that were in use at most; None: not known
     guard_share: float = 0.0  # of the time, what the guard took

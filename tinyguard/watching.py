@@ -6,12 +6,13 @@ import contextlib
 import os
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from tinyguard.errors import UsageError
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
+from tinyguard.panel.plain import finding_as_json
 from tinyguard.report.full import Full
 
 _current: list[Guard] = []  # the guards that are on, the innermost last
@@ -58,6 +59,38 @@ def _watching(stop: str | None, out: TextIO | None, names: Mapping[str, Any], pa
 def findings() -> list[Finding]:
     """What the guard has found so far: the one that is on, or that was on last."""
     return (_current or _last)[-1].findings if _current or _last else []
+
+
+def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The findings as plain values, in the form of `tinyguard lint --output-format json`.
+
+    >>> import json
+    >>> json.dumps(as_json(findings()))
+    '[]'
+    """
+    return [finding_as_json(finding) for finding in findings]
+
+
+def log(*, epoch: int | None = None, **values: float) -> None:
+    """Tells the guard what an epoch came to, for trainings that neither print it nor keep a history.
+
+        tinyguard.log(epoch=3, train_loss=4.81, test_accuracy=0.031)
+
+    `epoch` counts from 1; without it each call is the next one. Names say the split and end with loss, acc or accuracy;
+    accuracies are fractions of 1. What is neither, and anything while no guard is on, is left unread: a log stops no
+    training.
+    """
+    if _current or (_last and _last[-1].on):
+        numbers = {name: number for name, value in values.items() if (number := _number(value)) is not None}
+        (_current or _last)[-1].log(numbers, epoch)
+
+
+def _number(value: Any) -> float | None:
+    """The value of a number, or of a tensor that is one."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def made_current(guard: Guard) -> None:

@@ -14,6 +14,7 @@ from tinyguard.live.recorder import Recorder
 
 LONGEST = 4000  # characters of a line that is not complete yet
 WORDS = ("loss", "acc", "epoch")  # a line without any of them tells nothing of a training
+MOST_LINES = 2000  # of one cell that are kept: more than the first ten epochs of any report
 
 
 class Listener(Protocol):
@@ -41,9 +42,12 @@ class Printed:
         self._hear = hear
         self._lines: dict[int, str] = {}  # by stream: what was written since the last end of a line
         self._undo: list[Callable[[], None]] = []
+        self.lines: list[str] = []  # that the cell printed so far, each as a terminal ends with it; the first of many
+        self.errors: list[str] = []  # those of them on standard error
 
     def begin(self) -> None:
         self.end()
+        self.lines, self.errors = [], []
         for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
             self._listen(stream)
 
@@ -86,9 +90,17 @@ class Printed:
             self._lines[stream] = line[-LONGEST:]
             return
         lines, _, self._lines[stream] = line.rpartition("\n")
+        self._keep(stream, lines)
         lower = lines.lower()
         if any(word in lower for word in WORDS) and not self._is_ours():
             self._hear(lines)
+
+    def _keep(self, stream: int, lines: str) -> None:
+        if len(self.lines) < MOST_LINES:
+            new = [line.rstrip("\r").rpartition("\r")[2][:LONGEST] for line in lines.split("\n")]
+            self.lines += new
+            if stream == id(sys.stderr):
+                self.errors += new
 
     def _is_ours(self) -> bool:
         """The guard itself writes: its code stands between the user's and the stream."""

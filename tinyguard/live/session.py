@@ -60,7 +60,22 @@ class Session:
         return self._kernel is None
 
     def progress(self) -> Progress:
+        """Of the training that runs in this cell, or ran last."""
         return self.witness.counting.progress() if self.witness is not None else Progress()
+
+    def trainings(self) -> list[Progress]:
+        """Of all trainings of this cell, in order."""
+        found = self.witness.counting.trainings() if self.witness is not None else []
+        return [training for training in found if training.steps]
+
+    @property
+    def steps(self) -> int:
+        """Of all optimizers, in this cell."""
+        return self.witness.optimizers.steps if self.witness is not None else 0
+
+    def printed(self) -> tuple[list[str], list[str]]:
+        """The lines that this cell has printed so far, and those of them on standard error."""
+        return (self.witness.printed.lines, self.witness.printed.errors) if self.witness is not None else ([], [])
 
     @property
     def spent_s(self) -> float:

@@ -117,6 +117,11 @@ class Witness:
             for history, known in self._histories.grown():
                 self._listener.kept(Place(self.cells.path, execution.number), history, known)
 
+    @property
+    def printed(self) -> Printed:
+        """What this cell has printed so far, or the last one."""
+        return self._printed
+
     def _heard(self, text: str) -> None:
         if self._listener is not None:
             self._listener.printed(text, self.optimizers.steps)

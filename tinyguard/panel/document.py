@@ -87,7 +87,8 @@ def plain_text(text: str) -> str:
 
 
 def state_of(model: TrainedModel) -> TrainingState:
-    """The training as the panel shows it when it is over."""
+    """The training as the panel shows it when it is over: what is known by step need not be drawn by epoch, too."""
+    by_step = {(one.name, one.split, one.unit) for one in model.series if one.unit == "step" and one.points}
     return TrainingState(
         models=(Model(name=model.name, kind=model.kind, parameters=model.parameters),),
         optimizers=(Optimizer(name="optimizer", kind=model.optimizer, rates=model.rates),) if model.optimizer else (),
@@ -97,7 +98,7 @@ def state_of(model: TrainedModel) -> TrainingState:
         epoch=model.epochs,
         epochs=model.epochs or None,
         elapsed_s=model.seconds or 0.0,
-        series=model.series,
+        series=tuple(one for one in model.series if (one.name, one.split, "step") not in by_step or one.unit == "step"),
         chance=model.chance,
         band=model.band,
         findings=model.findings,
