@@ -15,6 +15,7 @@ from torch import nn
 from tinyguard.errors import TrainingStoppedError
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
+from tinyguard.live.loaders import address, addresses
 from tinyguard.live.measures import waiting
 
 pytestmark = pytest.mark.slow
@@ -159,3 +160,19 @@ def test_odd_batches_are_left_alone(samples: list[Any], found: list[Finding]) ->
         next(iter(loader))
         weight.sum().backward()
     assert set(codes(found)) <= {"TNY212"}  # the first batch again and again, which is true
+
+
+# --- where a batch comes from -----------------------------------------------------------------------------------------
+
+
+def test_memory_that_a_batch_has_left_is_not_that_batch() -> None:
+    memory = bytearray(8 * 100)
+    inputs, labels = torch.frombuffer(memory, dtype=torch.float32), torch.zeros(100)
+    known = addresses((inputs, labels))
+    shaped, where = inputs.view(2, 100), inputs.data_ptr()
+    del inputs
+    assert address(shaped, known) is not None  # it still is, under another name
+    del shaped
+    later = torch.frombuffer(memory, dtype=torch.float32)
+    assert (later.data_ptr(), address(later, known)) == (where, None)
+    assert address(labels, known) == known[labels.data_ptr()]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, RandomSampler, SequentialSampler, Subset, TensorDataset
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
@@ -24,6 +25,16 @@ from tinyguard.live.samples import samples_of, told_by_name
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
+
+
+class Address(NamedTuple):
+    """Where a tensor of a batch lies; once that memory is freed, anything can lie there."""
+
+    target: bool
+    storage: StorageWeakRef
+
+
+Addresses = Mapping[int, Address]  # of the tensors of one batch
 
 
 class Pass:
@@ -55,7 +66,7 @@ class Loaders:
         self._passes: dict[int, Pass] = {}  # by id of the iterator
         self.drawing: tuple[int, ...] = ()  # the loaders that are being drawn from
         self._gone: dict[int, weakref.ref[Any]] = {}
-        self._addresses: dict[int, dict[int, bool]] = {}  # loader -> addresses of its last batch: is it a target?
+        self._addresses: dict[int, Addresses] = {}  # loader -> of its last batch
         self._samples: dict[int, Samples] = {}
         self._batches: dict[int, int] = {}  # loader -> in one pass
         self._idle, self._asked_at = True, 0.0
@@ -269,7 +280,7 @@ class Loaders:
             loader
             for tensor in tensors_in(inputs)
             for loader, known in self._addresses.items()
-            if tensor.data_ptr() in known
+            if address(tensor, known) is not None
         }
         if not found:
             found = {passed.loader for passed in self._passes.values()}
@@ -280,7 +291,7 @@ class Loaders:
         if not isinstance(target, Tensor):
             return None
         for loader, known in self._addresses.items():
-            if known.get(target.data_ptr()):
+            if (found := address(target, known)) is not None and found.target:
                 return self._samples.get(loader)
         return None
 
@@ -340,7 +351,18 @@ def device_idle() -> bool:
     return bool(torch.cuda.current_stream().query())
 
 
-def addresses(batch: Any) -> dict[int, bool]:
+def addresses(batch: Any) -> Addresses:
     """Where the tensors of a batch lie, and which of them are its targets: the last of several."""
-    tensors = list(itertools.islice(tensors_in(batch), 16))
-    return {tensor.data_ptr(): len(tensors) > 1 and tensor is tensors[-1] for tensor in tensors}
+    tensors = [tensor for tensor in itertools.islice(tensors_in(batch), 16) if tensor.layout is torch.strided]
+    return {
+        tensor.data_ptr(): Address(len(tensors) > 1 and tensor is tensors[-1], StorageWeakRef(tensor.untyped_storage()))
+        for tensor in tensors
+    }
+
+
+def address(tensor: Tensor, known: Addresses) -> Address | None:
+    """The tensor of the batch that this one is, or begins with; None when it is none of them."""
+    if not known or tensor.layout is not torch.strided:
+        return None
+    found = known.get(tensor.data_ptr())
+    return found if found is not None and not found.storage.expired() else None

@@ -11,7 +11,7 @@ from torch.nn.modules import module as hooks
 from torch.optim import Optimizer
 
 from tinyguard.events import EvaluationMeasured
-from tinyguard.live.loaders import Pass, addresses
+from tinyguard.live.loaders import Addresses, Pass, address, addresses
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Where
 
@@ -44,7 +44,7 @@ class Measuring:
         self.where = where
         self.batch = 0
         self.trains = False  # it is none
-        self.addresses: dict[int, bool] = {}  # of the tensors of this batch
+        self.addresses: Addresses = {}  # of the tensors of this batch
         self.labels: Tensor | None = None  # of this batch, until the next is drawn
         self.tallies: dict[int, Tally] = {}
 
@@ -147,9 +147,9 @@ class Evaluation:
 
     def _behind(self, inputs: Any) -> Measuring | None:
         """The pass whose batch this is; moved to another device, the one that is being drawn from."""
-        given = {tensor.data_ptr() for tensor in tensors_in(inputs)}
+        given = list(tensors_in(inputs))
         for measuring in self._passes.values():
-            if not given.isdisjoint(measuring.addresses):
+            if any(address(tensor, measuring.addresses) is not None for tensor in given):
                 return measuring
         drawing = self._loaders.drawing
         return self._passes.get(drawing[0]) if len(drawing) == 1 else None

@@ -9,7 +9,7 @@ from torch.utils.data import RandomSampler
 
 from tinyguard.events import LabelsOfOtherLoader
 from tinyguard.live.graph import Graph
-from tinyguard.live.loaders import Pass
+from tinyguard.live.loaders import Addresses, Pass, address, addresses
 from tinyguard.live.measures.targets import CLASS_NUMBERS, asked_of
 from tinyguard.live.recorder import Use
 
@@ -24,7 +24,7 @@ class Pairs:
 
     def __init__(self) -> None:
         self._sizes: dict[int, int] = {}  # loaders that shuffle by torch's own generator -> how many samples
-        self._labels: dict[int, int] = {}  # address of a batch that is one tensor -> its loader
+        self._batches: dict[int, Addresses] = {}  # loader -> its last batch, where that is one tensor
         self._told: set[tuple[int, int]] = set()
 
     def attach(self, witness: Witness) -> None:
@@ -42,19 +42,20 @@ class Pairs:
 
     def _read(self, loader: int, batch: Any) -> None:
         if self._attention.open and isinstance(batch, Tensor) and loader in self._sizes:
-            self._labels = {address: one for address, one in self._labels.items() if one != loader}
-            self._labels[batch.data_ptr()] = loader
+            self._batches[loader] = addresses(batch)
 
     def _look(self, criterion: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if len(self._labels) < 2 or criterion not in CLASS_NUMBERS:
+        if len(self._batches) < 2 or criterion not in CLASS_NUMBERS:
             return
         asked = asked_of(criterion, args, kwargs)
-        labels = self._labels.get(asked.target.data_ptr()) if asked is not None else None
-        if asked is None or labels is None:
+        if asked is None:
+            return
+        labels = next((loader for loader, known in self._batches.items() if address(asked.target, known)), None)
+        if labels is None:
             return
         uses = [tag for tag in Graph(asked.given.grad_fn).tags if isinstance(tag, Use)]
         loaders = {number for use in uses for number in use.loaders}
-        if len(loaders) != 1 or not loaders <= set(self._labels.values()) or labels in loaders:
+        if len(loaders) != 1 or not loaders <= self._batches.keys() or labels in loaders:
             return
         loader = loaders.pop()
         if self._sizes[loader] == self._sizes[labels] and (loader, labels) not in self._told:
