@@ -12,6 +12,8 @@ pytest.importorskip("nbclient")
 
 from test_magic import ON, Session
 
+from tinyguard.rule import catalogue
+
 pytestmark = pytest.mark.slow
 
 DATA = """
@@ -135,3 +137,30 @@ def test_check_lints_what_ran_and_says_what_the_kernel_does_not_hold(told: Told)
 
 def test_a_wrong_name_is_answered_in_words(told: Told) -> None:
     assert told[0]["%tinyguard summary nett"].strip() == ("tinyguard: no model is called 'nett'; did you mean \"net\"?")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("%tinyguard su", ["summary"]),
+        ("%tinyguard explain TNY50", [code for code in catalogue() if code.startswith("TNY50")]),
+        ("%tinyguard expect re", ["residual"]),
+        ("%tinyguard on --stop w", ["warning"]),
+    ],
+)
+def test_the_tab_key_offers_what_may_come_next(typed: str, offered: list[str]) -> None:
+    from IPython.core.completer import provisionalcompleter
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "tinyguard")
+    with provisionalcompleter():
+        assert [found.text for found in shell.Completer.completions(typed, len(typed))] == offered
+
+
+def test_the_question_mark_shows_all_commands() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "tinyguard")
+    assert "%tinyguard report [FILE]" in shell.find_line_magic("tinyguard").__doc__

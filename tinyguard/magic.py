@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tinyguard.bandfile import save
+from tinyguard.bandfile import save, shipped
 from tinyguard.bands import Band, band_of
 from tinyguard.checking import Ran, checked
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
@@ -185,6 +185,26 @@ class Magic:
     def help(self, _words: list[str]) -> None:
         self._say(HELP)
 
+    def completions(self, line: str) -> list[str]:
+        """What may come next in a line that begins with %tinyguard or %%tinyguard."""
+        name, *words = line.split()
+        if not line.endswith(" "):
+            words = words[:-1]  # the last one is what is to be completed
+        match [name, *words]:
+            case ["%tinyguard"]:
+                return list(self.commands)
+            case ["%tinyguard", "explain"]:
+                return list(catalogue())
+            case ["%tinyguard", "expect"]:
+                return ["--save", *(band.name for band in shipped())]
+            case ["%tinyguard", "summary" | "curves"] if self.guard is not None:
+                return sorted({model.name for model in self.guard.handover.models()})
+            case ["%tinyguard", "on"] | ["%%tinyguard"]:
+                return ["--stop"]
+            case [*_, "--stop"]:
+                return list(STOPS)
+        return []
+
     def _guard(self, command: str) -> Guard:
         """Raises UsageError when nothing was watched."""
         if self.guard is None:
@@ -275,7 +295,8 @@ def load(shell: Any) -> Magic:
     magic = Magic(shell)
     shell.register_magic_function(magic.line, "line", "tinyguard")
     shell.register_magic_function(magic.cell, "cell", "tinyguard")
-    shell.set_hook("complete_command", lambda _shell, _event: list(magic.commands), str_key="%tinyguard")
+    for name in ("%tinyguard", "%%tinyguard"):
+        shell.set_hook("complete_command", lambda _shell, event: magic.completions(event.line), str_key=name)
     return magic
 
 
