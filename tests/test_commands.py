@@ -12,11 +12,13 @@ pytest.importorskip("nbclient")
 
 from test_magic import ON, Session
 
+from tinyguard.panel.bundle import MIME
 from tinyguard.rule import catalogue
 
 pytestmark = pytest.mark.slow
 
 DATA = """
+import time
 import warnings
 import torch
 from torch import nn
@@ -43,21 +45,50 @@ def train_model(model, epochs):
         history['test_acc'].append(hits / 100)
         print(f'Epoch {epoch + 1}/{epochs}: train loss {loss.item():.3f} test acc {hits}%')
     return history
+def train_with(model, optimizer):
+    time.sleep(1)
+    for inputs, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
 def network(width):
     return nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 4))
 """
 TWO = """
 histories = {}
 for name, width in (('small', 8), ('wide', 64)):
+    time.sleep(1)  # a panel is drawn once a second
     model = network(width)
     histories[name] = train_model(model, 5)
 """
 WARNS = "warnings.warn('mind the gap')\nnet = network(16)\nhistory = train_model(net, 3)"
-CELLS = [ON, DATA, TWO, WARNS, "1 / 0", "%tinyguard summary", "%tinyguard curves wide", "%tinyguard curves net",
-         "%tinyguard expect --save mine.toml mine", "%tinyguard expect mine.toml", "history = train_model(net, 3)",
-         "%tinyguard report", "%tinyguard report all.md", "%tinyguard report all.json", "%tinyguard report all.pdf",
-         "del test_loader", "%tinyguard check", "%tinyguard expect residuall", "%tinyguard summary nett",
-         "%tinyguard expect", "later = 1"]  # fmt: skip
+STALE = "net = network(8)\nold = torch.optim.SGD(network(8).parameters(), lr=0.1)\ntrain_with(net, old)"
+CELLS = [
+    ON,
+    DATA,
+    TWO,
+    WARNS,
+    "1 / 0",
+    "%tinyguard summary",
+    "%tinyguard curves wide",
+    "%tinyguard curves net",
+    "%tinyguard expect --save mine.toml mine",
+    "%tinyguard expect mine.toml",
+    "history = train_model(net, 3)",
+    "%tinyguard summary net",
+    "%tinyguard report",
+    "%tinyguard report all.md",
+    "%tinyguard report all.json",
+    "%tinyguard report all.pdf",
+    "del test_loader",
+    "%tinyguard check",
+    "%tinyguard expect residuall",
+    "%tinyguard summary nett",
+    "%tinyguard expect",
+    "test_loader = DataLoader(TensorDataset(x[300:], y[300:]), batch_size=50)",
+    STALE,
+    "later = 1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +141,9 @@ def test_a_run_is_kept_as_a_band_and_later_ones_are_held_against_it(told: Told) 
     assert "mine.toml expects 3 epochs of mine" in told[0]["%tinyguard expect --save mine.toml mine"]
     assert "mine: epoch 1 " in told[0]["%tinyguard expect mine.toml"]
     assert '[bands."mine"]' in (told[1] / "mine.toml").read_text()
-    assert "expected of mine after epoch 3" in told[0]["history = train_model(net, 3)"]
+    before, after = told[0]["%tinyguard summary net"].split("\n\n")
+    assert "epoch 1" in before
+    assert [line.count("expected ") for line in after.splitlines() if line.startswith("  epoch 1")] == [1]
     assert 'did you mean "residual"?' in told[0]["%tinyguard expect residuall"]
     assert "residual         TinyImageNet: epoch 1 1.0 to 2.0 %" in told[0]["%tinyguard expect"]
 
@@ -133,6 +166,17 @@ def test_check_lints_what_ran_and_says_what_the_kernel_does_not_hold(told: Told)
     assert "the kernel does not hold `test_loader`: cell 2 ran as In[2]" in checked
     assert f"the kernel does not hold `later`: cell {len(CELLS)} was not run" in checked
     assert "`train_loader`" not in checked
+
+
+def test_the_panel_marks_the_step_that_proved_a_finding_of_its_own_cell(told: Told) -> None:
+    session = told[2]
+    outputs = session.notebook.cells[CELLS.index(STALE)].outputs
+    (panel,) = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    assert [(finding["code"], finding["step"]) for finding in panel["findings"]] == [("TNY501", 2)]
+    (earlier,) = [
+        output["data"][MIME] for output in session.notebook.cells[CELLS.index(TWO)].outputs if "data" in output
+    ]
+    assert earlier["findings"] == []
 
 
 def test_a_wrong_name_is_answered_in_words(told: Told) -> None:

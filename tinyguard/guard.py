@@ -133,6 +133,7 @@ class Guard:
             self._memory.keep(event)
         new = [finding for finding in self._judge.see(event) if self._is_new(finding)]
         for finding in new:
+            self.handover.told(finding)
             if self._memory is not None:
                 self._memory.keep(finding)
             self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)

@@ -39,12 +39,18 @@ class Handover:
         self._findings = findings
         self._start = 0  # the position in the story where the cell began
         self._runs = True  # a cell does
+        self._marks: dict[object, int] = {}  # what was told in this run of the cell -> the step that proved it
         self._over: list[Training] = []
         self._messages: list[str] = []
 
     def begins(self) -> None:
         """A cell is about to run."""
         self._start, self._runs = len(self._story().events), True
+        self._marks.clear()
+
+    def told(self, finding: Finding) -> None:
+        """The cell that runs was just told this."""
+        self._marks[finding.key()] = self._session.progress().steps
 
     def ended(self, number: int | None = None, result: Any = None) -> None:
         """The cell of this number is over, with what IPython says of its result."""
@@ -58,12 +64,14 @@ class Handover:
         del self._over[:-MOST_TRAININGS], self._messages[:-MOST_MESSAGES]
 
     def state(self, *, finished: bool) -> TrainingState:
-        """The training of the cell that runs, or ran last."""
+        """The training of the cell that runs, or ran last, with what this cell was told."""
         found = self._counted()
+        told = tuple(finding for finding in self._findings() if finding.key() in self._marks)
         return training_state(
             found[-1] if found else self._training(self._session.progress()),
             self._story(),
-            findings=tuple(self._findings()),
+            findings=told,
+            marks=tuple(self._marks[finding.key()] or None for finding in told),
             finished=finished,
             bands=self._bands(),
         )

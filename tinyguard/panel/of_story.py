@@ -50,9 +50,16 @@ class Training(Record):
 
 
 def training_state(
-    training: Training, story: Story, *, findings: tuple[Finding, ...], finished: bool, bands: Sequence[Band] = ()
+    training: Training,
+    story: Story,
+    *,
+    findings: tuple[Finding, ...],
+    marks: tuple[int | None, ...],
+    finished: bool,
+    bands: Sequence[Band] = (),
 ) -> TrainingState:
-    """The training as the panel shows it. `bands`: those that may be expected of it, the chosen one alone."""
+    """The training as the panel shows it. `bands`: those that may be expected of it, the chosen one alone; `marks`: the
+    steps that proved the findings."""
     progress = training.progress
     rate = progress.steps / progress.elapsed_s if progress.elapsed_s > 0 else None
     rates = dict(zip(progress.optimizers, progress.rates, strict=True))
@@ -73,6 +80,7 @@ def training_state(
         chance=_chance(training, story),
         band=_band(training, story, bands),
         findings=findings,
+        marks=marks,
         finished=finished,
         guard_share=progress.guard_share,
     )
