@@ -44,6 +44,7 @@ class Executed(Record):
 
     events: tuple[Event, ...]
     findings: tuple[Finding, ...]
+    steps: dict[tuple[object, ...], int] = {}  # key of a finding -> the backward pass of its training that it came with
     printed: str = ""
 
 
@@ -56,8 +57,9 @@ def executed(example: Example) -> Executed:
     with tempfile.TemporaryDirectory() as folder, _inside(folder), _shell() as shell:
         book = notebook(example, folder)
         faults: list[str] = []
+        steps: dict[tuple[object, ...], int] = {}
         guard = Watching(
-            tell=lambda finding: None,
+            tell=lambda finding: steps.setdefault(finding.key(), guard.handover.step),
             complain=faults.append,
             notebook=_saved(book, folder),
             namespace=lambda: shell.user_ns,
@@ -72,7 +74,7 @@ def executed(example: Example) -> Executed:
         finally:
             guard.end()
         assert not faults
-        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings), printed=printed)
+        return Executed(events=tuple(guard.seen), findings=tuple(guard.findings), steps=steps, printed=printed)
 
 
 def _recorded(cell: Cell) -> list[str] | None:

@@ -3,7 +3,7 @@
 A file of `tests/trainings/bugs/` is a notebook in the percent format of `tests/examples.py`, and its twin:
 
     # The second model gets the optimizer of the first.      above the first cell: what is wrong, in words
-    # Prompt: yes               provable within the first three steps; no: only time, or the next cell, shows it
+    # Prompt: yes               one step proves it; no: only many batches, time, or the next cell
     # Score: above 0.80         what the last number printed by the twin (or a healthy notebook) must be: it learns
     # Harm: below 0.40          what the bug makes of that number; left out where this number does not show it
     # Also: TNY704              true of bug and twin alike: small data are learnt by heart, to show what a leak does

@@ -50,7 +50,12 @@ class Handover:
 
     def told(self, finding: Finding) -> None:
         """The cell that runs was just told this."""
-        self._marks[finding.key()] = self._session.progress().steps
+        self._marks[finding.key()] = self.step
+
+    @property
+    def step(self) -> int:
+        """Backward passes of the training that runs, so far."""
+        return self._session.progress().steps
 
     def ended(self, number: int | None = None, result: Any = None) -> None:
         """The cell of this number is over, with what IPython says of its result."""

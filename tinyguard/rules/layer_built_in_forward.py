@@ -30,7 +30,7 @@ class LayerBuiltInForward(Rule):
 
     code = "TNY305"
     severity = Severity.ERROR
-    on = (RunEnded,)
+    on = (OptimizerStepped, RunEnded)
     bad = (
         """
 # %%
@@ -148,7 +148,7 @@ class Net(nn.Module):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, RunEnded):
+        if not isinstance(event, RunEnded) and event.facts:
             return
         layers: dict[Place, list[ModelBuilt]] = {}
         for built in story.all(ModelBuilt):

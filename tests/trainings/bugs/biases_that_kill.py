@@ -1,5 +1,5 @@
 # The biases of the hidden layer start at -6 ("sparse activations"): no unit ever fires, none gets a gradient.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.5
 # %%

@@ -1,5 +1,5 @@
 # "A tenth of the data is enough to begin with": the first tenth of a sorted set is one class.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.3
 # %%

@@ -1,5 +1,5 @@
 # The training pictures are scaled to [0, 1] by hand and then once more by the data set: they are nearly black.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.6
 # %%

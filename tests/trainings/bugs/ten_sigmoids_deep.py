@@ -1,5 +1,5 @@
 # Ten layers of sigmoids: the gradient shrinks by a factor with each, and the first layers get nothing.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.5
 # %%

@@ -1,5 +1,5 @@
 # The test loader was made from the training set: the accuracy measures memory.
-# Prompt: yes
+# Prompt: no
 # Score: below 0.75
 # Harm: above 0.80
 # Also: TNY704

@@ -1,5 +1,5 @@
 # An integer division keeps the factor of the warm-up at 0 for as long as the training runs.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.45
 # %%
