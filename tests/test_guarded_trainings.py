@@ -35,8 +35,8 @@ MISSED = set(
     left_over_subset loss_made_anew_from_its_number metric_of_the_training_loader
     noise_on_the_test_set normalised_over_the_batch
     optimizer_of_the_uncopied_model oversampled_before_the_split predictions_made_once
-    probabilities_into_kl_div recurrence_along_the_batch sampler_weights_of_classes
-    scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop
+ recurrence_along_the_batch sampler_weights_of_classes
+    slow_data_set step_outside_of_the_loop
     ten_outputs_for_twenty_classes three_epochs_for_two_hundred_classes tied_weights_untied
     """.split()
 )

@@ -15,6 +15,11 @@ WANTS = {
     "cross_entropy": ("raw scores", ("softmax", "sigmoid", "logsigmoid")),
     "binary_cross_entropy_with_logits": ("raw scores", ("sigmoid", "softmax", "log_softmax", "logsigmoid")),
     "nll_loss": ("log-probabilities", ("softmax",)),
+    "kl_div": ("log-probabilities", ("softmax", "sigmoid")),
+}
+LOG_PROBABILITIES = {
+    "nll_loss": "use log_softmax here, or raw scores with cross_entropy",
+    "kl_div": "use log_softmax here",
 }
 
 
@@ -23,8 +28,8 @@ class ActivationBeforeLoss(Rule):
 
     `cross_entropy` takes raw scores and applies log-softmax to them, `binary_cross_entropy_with_logits` the sigmoid.
     Applied twice, scores between 0 and 1 go into the second softmax: with 200 classes the loss cannot fall below
-    4.3 however sure the model is, gradients are tiny, and accuracy stays near chance. `nll_loss` takes
-    log-probabilities: softmax before it leaves out the logarithm.
+    4.3 however sure the model is, gradients are tiny, and accuracy stays near chance. `nll_loss` and `kl_div` take
+    log-probabilities: softmax before them leaves out the logarithm, and a student does not learn what its teacher says.
 
     The finding stands at the activation, once for all the losses it feeds. Log-softmax before `cross_entropy` changes
     nothing (it is its own fixed point) and is a note.
@@ -159,6 +164,25 @@ model = nn.Linear(4, 3)
 output = F.log_softmax(model(torch.rand(8, 4)), dim=1)  # TNY401
 F.cross_entropy(output, torch.randint(3, (8,))).backward()
 """,
+        # a student learns of a teacher
+        """
+# %%
+import torch
+from torch import nn
+import torch.nn.functional as F
+teacher, student = nn.Linear(4, 3), nn.Linear(4, 3)
+optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    inputs = torch.rand(8, 4)
+    with torch.no_grad():
+        target = F.softmax(teacher(inputs), dim=1)
+    guess = F.softmax(student(inputs), dim=1)  # TNY401
+    loss = F.kl_div(guess, target, reduction="batchmean")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
     )
     good = (
         bad[0].replace("criterion(probabilities", "criterion(model(torch.rand(8, 4))").replace("  # TNY401", ""),
@@ -239,6 +263,7 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """,
+        bad[-1].replace("guess = F.softmax", "guess = F.log_softmax").replace("  # TNY401", ""),
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
@@ -256,9 +281,8 @@ for step in range(20):
             yield self.finding(
                 f"{applied} is applied before `{criterion}`, which wants {wanted}",
                 place,
-                remedy="use log_softmax here, or raw scores with cross_entropy"
-                if criterion == "nll_loss"
-                else f"give `{criterion}` the raw scores; apply {applied} only where probabilities are shown",
+                remedy=LOG_PROBABILITIES.get(criterion)
+                or f"give `{criterion}` the raw scores; apply {applied} only where probabilities are shown",
                 related=related,
                 **evidence,
             )

@@ -9,9 +9,10 @@ from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 
-# The loss, what it wants, the activation that gives it, and the loss that takes raw scores.
+# The loss, what it wants, the activation that gives it, and the loss that takes raw scores, if there is one.
 WANTS = {
     "nll_loss": ("log-probabilities", "log_softmax", "cross_entropy"),
+    "kl_div": ("log-probabilities", "log_softmax", ""),
     "binary_cross_entropy": ("probabilities", "sigmoid", "binary_cross_entropy_with_logits"),
 }
 
@@ -101,6 +102,24 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """,
+        # a student learns of a teacher
+        """
+# %%
+import torch
+from torch import nn
+import torch.nn.functional as F
+teacher, student = nn.Linear(4, 3), nn.Linear(4, 3)
+optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    inputs = torch.rand(8, 4)
+    with torch.no_grad():
+        target = F.softmax(teacher(inputs), dim=1)
+    loss = F.kl_div(student(inputs), target, reduction="batchmean")  # TNY402
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
     )
     good = (
         bad[0].replace("nll_loss", "cross_entropy").replace("  # TNY402", ""),
@@ -131,20 +150,23 @@ for step in range(20):
     loss.backward()
     optimizer.step()
 """,
+        bad[-1]
+        .replace("F.kl_div(student(inputs)", "F.kl_div(F.log_softmax(student(inputs), 1)")
+        .replace("  # TNY402", ""),
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if not isinstance(event, LossComputed) or event.criterion not in WANTS:
             return
-        raw = RAW | AVERAGES if event.criterion == "nll_loss" else RAW
+        wanted, activation, other = WANTS[event.criterion]
+        raw = RAW if event.criterion == "binary_cross_entropy" else RAW | AVERAGES
         if not event.input_known or event.activation is not None or event.layer not in raw:
             return
-        wanted, activation, other = WANTS[event.criterion]
         place = event.criterion_built or event.place
         yield self.finding(
             f"`{event.criterion}` wants {wanted} and gets the raw output of a {event.layer} layer",
             place,
-            remedy=f"use {other}, or apply {activation} first",
+            remedy=f"use {other}, or apply {activation} first" if other else f"apply {activation} first",
             related=(("the loss is computed here", event.place if event.place != place else None),),
             criterion=event.criterion,
             layer=event.layer,

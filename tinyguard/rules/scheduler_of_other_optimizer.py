@@ -91,6 +91,27 @@ trainer.fit(20)
 trainer.unfreeze()  # TNY503
 trainer.fit(20)
 """,
+        # the optimizer was built again after a first epoch
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+def train():
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
+        optimizer.step()
+train()
+# %%
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)  # TNY503
+# %%
+for epoch in range(3):
+    train()
+    scheduler.step()
+""",
     )
     good = (
         bad[0].replace(
@@ -152,6 +173,10 @@ for step in range(30):
     scheduler.step()
     rates.append(scheduler.get_last_lr()[0])
 """,
+        # its scheduler, too, is built again after a first epoch
+        bad[-1].replace(
+            "momentum=0.9)  # TNY503", "momentum=0.9)\nscheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)"
+        ),
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
@@ -203,8 +228,19 @@ def _optimizer_stepped_instead(step: SchedulerStepped, story: Story) -> Optimize
     before = every[first - 1] if first else story.built(step.scheduler)
     own = story.steps(step.optimizer)
     if own and (before is None or story.position(own[-1]) > story.position(before)):
-        return None
+        return _successor(own[-1], step, story)
     for event in reversed(story.between(before, step)):
         if isinstance(event, OptimizerStepped) and certain(event, given=step):
             return event if event.parameters.complete else None
+    return None
+
+
+def _successor(last: OptimizerStepped, step: SchedulerStepped, story: Story) -> OptimizerStepped | None:
+    """The step, before that of the scheduler, of an optimizer that was built for the same parameters after the
+    scheduler's own had stepped for the last time."""
+    for event in story.between(last, step):
+        if isinstance(event, OptimizerStepped) and event.parameters.overlaps(last.parameters):
+            built = story.built(event.optimizer)
+            if built is not None and story.position(built) > story.position(last) and certain(event, given=step):
+                return event
     return None

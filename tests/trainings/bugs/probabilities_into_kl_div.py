@@ -37,9 +37,9 @@ for epoch in range(5):
     for inputs, _ in train_loader:
         with torch.no_grad():
             target = F.softmax(teacher(inputs) / T, dim=1)
-        prediction = F.softmax(student(inputs) / T, dim=1)  # BUG  # TNY402
+        prediction = F.softmax(student(inputs) / T, dim=1)  # BUG  # TNY401
         # FIX: prediction = F.log_softmax(student(inputs) / T, dim=1)
-        loss = T * T * F.kl_div(prediction, target, reduction="batchmean")  # TNY402
+        loss = T * T * F.kl_div(prediction, target, reduction="batchmean")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
