@@ -29,6 +29,7 @@ from tinyguard.live.modules import Modules
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use
 
+FIRST_STEPS = 4  # of each optimizer in each run of a cell, also while the window is closed: one may step once an epoch
 SCHEDULER_STEPS = 20  # of each in each run of a cell, also while the window is closed: most step once an epoch
 SIMPLE = (int, float, bool, str)
 
@@ -44,6 +45,7 @@ class Optimizers:
         self._reached: set[int] = set()  # leaves that got gradients from a backward pass and have not lost them since
         self._kept = Kept(recorder)
         self._scheduler_steps: dict[int, int] = {}  # told in this run of a cell
+        self._steps: dict[int, int] = {}  # of each optimizer that were told in this run of a cell
         self._building = 0  # depth of constructors of schedulers, which step once
         self.steps = 0  # of all optimizers in this run of a cell
         self.before_backward: list[Callable[[], None]] = []  # while the window is open
@@ -67,6 +69,7 @@ class Optimizers:
         """A cell begins."""
         self.steps = 0
         self._kept.forget()
+        self._steps.clear()
         self._scheduler_steps.clear()
 
     # --- optimizers ---------------------------------------------------------------------------------------------------
@@ -122,28 +125,29 @@ class Optimizers:
         number = self._recorder.numbers.of(optimizer)
         self.steps += 1
         self._loaders.stepped(number)
-        if self._attention.open:
-            self._modules.flush()
-            where = self._recorder.here(of=optimizer)
-            after_gap = self._attention.after_gap(number)
-            by_hand = [
-                tensor
-                for group in optimizer.param_groups
-                for tensor in group["params"]
-                if tensor.grad is not None and self._recorder.numbers.of(tensor) not in self._reached
-            ]
-            if by_hand and not after_gap:
-                self._recorder.emit(GradientsSet, where, parameters=self._recorder.leaves(by_hand))
-            self._recorder.emit(
-                OptimizerStepped,
-                where,
-                optimizer=number,
-                parameters=self.parameters(optimizer),
-                after_gap=after_gap,
-            )
+        told = self._steps.get(number, 0)
+        if self._attention.open or told < FIRST_STEPS:
+            self._steps[number] = told + 1
+            self._tell_step(optimizer, number)
         self._attention.stepped(number)
         for act in self.on_step:
             act(optimizer)
+
+    def _tell_step(self, optimizer: Optimizer, number: int) -> None:
+        self._modules.flush()
+        where = self._recorder.here(of=optimizer)
+        after_gap = not self._attention.open or self._attention.after_gap(number)
+        by_hand = [
+            tensor
+            for group in optimizer.param_groups
+            for tensor in group["params"]
+            if tensor.grad is not None and self._recorder.numbers.of(tensor) not in self._reached
+        ]
+        if by_hand and not after_gap:
+            self._recorder.emit(GradientsSet, where, parameters=self._recorder.leaves(by_hand))
+        self._recorder.emit(
+            OptimizerStepped, where, optimizer=number, parameters=self.parameters(optimizer), after_gap=after_gap
+        )
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
