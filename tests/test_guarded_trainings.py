@@ -28,7 +28,7 @@ WELL = {training.name: training for training in map(load, paths(HEALTHY))}
 MISSED = set(
     """
     attention_over_the_batch average_never_updated
-    backbone_unfrozen_too_late classes_in_another_order clipped_before_unscaled
+    classes_in_another_order clipped_before_unscaled
     configured_epochs_unused dataset_changed_after_its_loader discriminator_steps_the_generator
     dropout_never_off error_of_all_pairs everything_frozen
     features_detached labels_permuted labels_repeated_in_the_wrong_order

@@ -25,7 +25,8 @@ class LayerMissedByOptimizer(Rule):
 
     An optimizer holds the parameters that the model had when it was built. A head replaced afterwards
     (`model.fc = nn.Linear(512, 200)`) gets gradients and never moves: it stays random, and the rest of the model has to
-    learn around it. Build the optimizer after the model is complete, or use `add_param_group`.
+    learn around it. Build the optimizer after the model is complete, or use `add_param_group`. The same when layers
+    were frozen while an optimizer was built from what was trainable then, and are thawed for a second phase.
     """
 
     code = "TNY509"
@@ -79,6 +80,28 @@ optimizer = torch.optim.Adam(model.parameters())
 replace_head(model, 5)  # TNY509
 train(model, optimizer)
 """,
+        # thawed for a second phase
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+for parameter in model[0].parameters():
+    parameter.requires_grad = False
+optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+
+def fit():
+    for step in range(20):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
+        optimizer.step()
+# %%
+fit()
+# %%
+for parameter in model[0].parameters():
+    parameter.requires_grad = True
+fit()  # TNY509 live
+""",
     )
     good = (
         bad[0].replace("200)  # TNY509", '200)\noptimizer.add_param_group({"params": model.fc.parameters()})'),
@@ -107,6 +130,7 @@ for step in range(20):
         .replace(
             "    optimizer.step()", "    optimizer.step()\n    head_optimizer.step()\n    head_optimizer.zero_grad()"
         ),
+        bad[-1].replace("fit()  # TNY509 live", "optimizer.add_param_group({'params': model[0].parameters()})\nfit()"),
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
@@ -130,6 +154,29 @@ for step in range(20):
                             optimizer=name,
                             model=model,
                         )
+                    elif layer is None and (lost := _thawed(use, backward, built, story)):
+                        yield self._thawed(step, backward, built, use, len(lost), story)
+
+    def _thawed(
+        self,
+        step: OptimizerStepped,
+        backward: BackwardRan,
+        built: OptimizerBuilt,
+        use: ModelUse,
+        lost: int,
+        story: Story,
+    ) -> Finding:
+        name, model = story.name(step.optimizer, "optimizer"), story.name(use.model, "model")
+        return self.finding(
+            f"{lost} parameters of `{model}` that were frozen get gradients now, but `{name}`, built before, does not "
+            "hold them: no optimizer trains them",
+            backward.parting(built),
+            remedy=f"build `{name}` again after they are thawed, or give them to it with `add_param_group`",
+            related=((f"`{name}` was built here", built.place), ("it steps here", step.place)),
+            optimizer=name,
+            model=model,
+            parameters=lost,
+        )
 
 
 def _layer_left_out(use: ModelUse, backward: BackwardRan, built: OptimizerBuilt, story: Story) -> ModelBuilt | None:
@@ -142,6 +189,23 @@ def _layer_left_out(use: ModelUse, backward: BackwardRan, built: OptimizerBuilt,
         if inside and certain(layer, given=backward) and later(layer, built, story):
             return None if _held(layer.parameters, story) else layer
     return None
+
+
+def _thawed(use: ModelUse, backward: BackwardRan, built: OptimizerBuilt, story: Story) -> frozenset[int]:
+    """The parameters of the model that backward reaches and no optimizer holds, when none of them was reached before,
+    since this optimizer was built."""
+    lost = (use.parameters.leaves & backward.reaches.leaves) - built.parameters.leaves
+    before = [
+        ran
+        for ran in story.between(built, backward)
+        if isinstance(ran, BackwardRan) and any(other.model == use.model for other in ran.models)
+    ]
+    frozen = [ran for ran in before if ran.reaches.complete and not ran.reaches.leaves & lost]
+    trained = [ran for ran in frozen if ran.reaches.leaves & built.parameters.leaves]
+    known = use.parameters.complete and lost and trained and not _held(Parameters(lost), story)
+    if not known or not all(certain(ran, given=backward) for ran in trained):
+        return frozenset()
+    return lost
 
 
 def _held(parameters: Parameters, story: Story) -> bool:
