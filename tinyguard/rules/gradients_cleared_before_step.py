@@ -269,8 +269,8 @@ def _wasted(event: GradientsCleared, step: OptimizerStepped, story: Story) -> tu
                     return None
                 pending = True
             case BackwardRan() if may_touch(other.reaches, event.parameters):
-                if other.facts or (backward is not None and other.place != backward.place):
-                    return None
+                if other.facts or step.place in other.via or (backward is not None and other.place != backward.place):
+                    return None  # `via`: in a closure, which the step calls as often as it likes
                 backward = backward or other
                 counts[-1] += pending
                 pending = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, OptimizerStepped, RunEnded
+from tinyguard.events import Event, NameBound, OptimizerBuilt, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.steps import judged, later, optimizer_of, owner, stray_backward, used_gradients_before
@@ -163,6 +163,21 @@ net = Net()  # TNY501 lint
 for step in range(20):
     optimizer.zero_grad()
     net(torch.rand(8, 4)).pow(2).mean().backward()
+    optimizer.step()
+""",
+        # a copy of the model is trained
+        """
+# %%
+import copy
+import torch
+from torch import nn
+pristine = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(pristine.parameters(), lr=0.1)
+model = copy.deepcopy(pristine)  # TNY501
+# %%
+for step in range(20):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(torch.rand(8, 4)), torch.randint(3, (8,))).backward()
     optimizer.step()
 """,
     )
@@ -332,16 +347,17 @@ for step in range(20):
             former = owner(step.parameters, story, before=optimizer_built)
             held = story.name(former.model, "") if former else ""
             remedy = f"build `{optimizer}` from `{model}.parameters()` after `{model}` is built"
-            if optimizer_built is None or model_built is None:
+            made = model_built or _bound(use.model, optimizer_built, story)
+            if optimizer_built is None or made is None:
                 place = step.decision
-            elif later(model_built, optimizer_built, story):
-                place = model_built.parting(optimizer_built)
+            elif later(made, optimizer_built, story):
+                place = made.parting(optimizer_built)
                 remedy = f"build `{optimizer}` again after this line"
             elif right := optimizer_of(use.parameters, story, but=step.optimizer, given=step):
                 place = step.parting(optimizer_built)
                 remedy = f"train `{model}` with `{story.name(right.optimizer, 'its own optimizer')}`"
             else:
-                place = optimizer_built.parting(model_built)
+                place = optimizer_built.parting(made)
             if use.parameters.overlaps(step.parameters):
                 holds = "only parameters that get no gradient"
             elif held and held != model:
@@ -355,7 +371,7 @@ for step in range(20):
                 cause="step() succeeds and changes nothing of the model: the loss stays where it was.",
                 related=(
                     (f"`{optimizer}` was built here", optimizer_built.place if optimizer_built else None),
-                    (f"the `{model}` that is trained was built here", model_built.place if model_built else None),
+                    (f"the `{model}` that is trained was built here", made.place if made else None),
                     ("the model it was built for", former.place if former else None),
                     ("backward() reaches the model here", backward.place),
                     ("the step that changes nothing", step.place),
@@ -364,3 +380,15 @@ for step in range(20):
                 model=model,
                 built_for=held,
             )
+
+
+def _bound(model: int, optimizer: Event | None, story: Story) -> NameBound | None:
+    """Where a model whose construction nobody saw, a copy, got its name, if that was after the optimizer was built.
+
+    Live that is told at the end of the cell: in the optimizer's own cell lines tell what came first.
+    """
+    bound = next(iter(story.bindings(model)), None)
+    if bound is None or not isinstance(optimizer, OptimizerBuilt) or not later(bound, optimizer, story):
+        return None
+    same = (bound.place.path, bound.place.cell) == (optimizer.place.path, optimizer.place.cell)
+    return None if same and bound.place.line <= optimizer.place.line else bound
