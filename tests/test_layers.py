@@ -64,8 +64,9 @@ ALLOWED: dict[str, set[str]] = {
         "bands",
     },
     "report": GROUND | {"", "notebook", "rule", "errors"},
+    "doctor": GROUND | {"datasets", "live", "panel", "report", "splits"},
     "watching": GROUND | {"errors", "guard", "report"},
-    "magic": GROUND | {"errors", "guard", "panel", "report", "rule", "watching"},
+    "magic": GROUND | {"doctor", "errors", "guard", "panel", "report", "rule", "watching"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "journal": GROUND | {"", "events", "errors"},
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},
@@ -80,6 +81,7 @@ BARRED = {"torch", "torchvision", "numpy", "IPython", "jupyter", "pathlib", "dat
 EXCEPT = {
     "run": JUPYTER | {"asyncio"},  # it executes notebooks; nothing else may need what that needs
     "live": {"torch", "torchvision", "IPython"},  # it lives in the kernel, beside the training
+    "doctor": {"torch"},  # imported when a kernel that has torch asks for it
     "magic": {"IPython"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -63,14 +64,14 @@ class _Checkup:
         for name in list(subjects.loaders)[:MOST]:
             split = subjects.split(name)
             title = f"loader `{name}`" + (f" ({split})" if split else "")
-            found.append(Part(title=title, answers=tuple(_safely("loader", lambda name=name: self._loader(name)))))
+            found.append(Part(title=title, answers=tuple(_safely("loader", partial(self._loader, name)))))
         for name in list(subjects.models)[:MOST]:
             found.append(Part(title=f"model `{name}`", answers=tuple(self._model(name))))
         for name in subjects.optimizers:
             found.append(
                 Part(
                     title=f"optimizer `{name}`",
-                    answers=tuple(_safely("optimizer", lambda name=name: self._optimizer(name))),
+                    answers=tuple(_safely("optimizer", partial(self._optimizer, name))),
                 )
             )
         left = [*list(subjects.loaders)[MOST:], *list(subjects.models)[MOST:]]

@@ -18,7 +18,7 @@ NAMED = 8  # features that are told
 
 
 def of_other_samples(trial: Trial) -> Answer:
-    """Sample 0 stays and all others become the same one: does the output for sample 0 change, in eval mode?"""
+    """One in the middle stays and all others become the same one: does its output change, in eval mode?"""
     question = "a sample's output depends on it alone"
     inputs, before = trial.inputs, _evaluated(trial)
     if not isinstance(inputs, Tensor) or inputs.dim() == 0 or len(inputs) < 3:
@@ -26,15 +26,16 @@ def of_other_samples(trial: Trial) -> Answer:
     axis = _sample_axis(before, len(inputs))
     if axis is None:
         return unknown(question, f"none of the first dimensions of its output {tuple(before.shape)} counts samples")
-    changed = inputs.clone()
-    changed[1:] = inputs[_most_unlike(inputs)]
+    kept = len(inputs) // 2  # a recurrence along the batch would reach it from either end
+    changed = inputs[_most_unlike(inputs)].expand_as(inputs).clone()
+    changed[kept] = inputs[kept]
     if torch.equal(changed, inputs):
         return unknown(question, "all samples of the batch are alike")
     after = _evaluated(trial, changed)
-    difference = _largest(before.select(axis, 0) - after.select(axis, 0))
+    difference = _largest(before.select(axis, kept) - after.select(axis, kept))
     if difference <= ROUNDING * _largest(before):
         return ok(question, "in eval mode, the other samples of the batch change nothing")
-    told = f"in eval mode, other samples beside it change the output of the first one by {difference:.3g}"
+    told = f"in eval mode, other samples beside it change the output of sample {kept} by {difference:.3g}"
     remedy = (
         "see whether a softmax, a norm or a recurrence runs along dimension 0 (batch_first=True is for (batch, time)), "
         "and whether batch norm keeps running statistics"
@@ -58,7 +59,7 @@ def of_later_steps(trial: Trial) -> Answer | None:
     difference = _largest((before - _evaluated(trial, changed))[:, :half])
     if difference <= ROUNDING * _largest(before):
         return ok(question, f"what comes behind step {half} changes nothing before it")
-    told = f"what comes behind step {half} changes outputs before it by {difference:.3g}, of at most {_largest(before):.3g}"
+    told = f"what comes behind step {half} changes outputs before it by {difference:.3g}"
     if _predicts_the_next(trial):
         return wrong(question, f"{told}, and the targets are the inputs one step later", "give the model a causal mask")
     return unknown(question, told, "right for a tagger; a model that predicts what comes next needs a causal mask")
@@ -93,6 +94,9 @@ def of_inputs(trial: Trial) -> Answer:
 
 
 def _of_nothing(trial: Trial, question: str) -> Answer:
+    if _largest(_evaluated(trial) - _evaluated(trial, trial.inputs.roll(1, 0))) > 0:
+        told = "the output follows the input, but its gradient is cut on the way"
+        return unknown(question, told, "right behind a part that is frozen on purpose")
     zero = [name for name, weight in trial.model.named_parameters() if weight.dim() > 1 and not bool(weight.any())]
     if zero:
         return unknown(question, f"none has one as long as `{zero[0]}` is zero throughout")
@@ -150,7 +154,7 @@ def _predicts_the_next(trial: Trial) -> bool:
     inputs, targets = trial.inputs, trial.targets
     if not isinstance(targets, Tensor) or targets.shape != inputs.shape or targets.dtype != inputs.dtype:
         return False
-    return torch.equal(targets[:, :-1], inputs[:, 1:])
+    return bool(torch.equal(targets[:, :-1], inputs[:, 1:]))
 
 
 def _axis(inputs: Tensor, axis: int) -> str:

@@ -81,7 +81,8 @@ def by_heart(trial: Trial, *, seconds: float) -> Answer:
     inputs, targets = trial.inputs, trial.targets
     if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor) or len(inputs) != len(targets):
         return unknown(question, "its batch is not a tensor of inputs and one of targets, with a sample in each row")
-    began, tried = perf_counter(), []
+    began = perf_counter()
+    tried: list[Answer] = []
     for rate in RATES:
         left = seconds - (perf_counter() - began)
         if tried and left <= 0:
@@ -107,7 +108,7 @@ def _learn(trial: Trial, inputs: Tensor, targets: Tensor, rate: float, seconds: 
         first = last if step == 1 else first
         told = f"{len(inputs)} samples in {step} steps of Adam at {rate:g}: loss {number(first)} to {number(last)}"
         told += f", {percent(right)} right" if right is not None else ""
-        if step > 1 and (last < LEARNT * first or (right == 1 and last < 0.5 * first)):
+        if step > 1 and (last < LEARNT * first or right == 1):
             return ok(question, told)
         if not math.isfinite(last) or not loss.requires_grad:
             break

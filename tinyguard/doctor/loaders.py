@@ -1,4 +1,4 @@
-"""A loader -> answers: how much it gives, what its batches look like, which classes there are, whether its files are."""
+"""A loader -> answers: how much it gives, what its batches look like, which classes and files there are."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def labels_of(dataset: Any, batch: Batch | None) -> Labels | None:
     """None: its targets are no class numbers, or nobody can tell."""
     whole = _labels_of_all(dataset)
     targets = whole if whole is not None else batch.targets if batch is not None else None
-    if not _counts(targets):
+    if targets is None or not _counts(targets):
         return None
     kept = targets[targets != IGNORED]
     if not kept.numel():
@@ -125,7 +125,7 @@ def _range(targets: Tensor) -> Answer:
     low, high = targets.min().item(), targets.max().item()
     if isinstance(low, float) and not bool(torch.isfinite(targets).all()):
         return wrong(question, "not all of them are finite", "clean the data")
-    told = f"{number(float(low)) if isinstance(low, float) else low} to {number(float(high)) if isinstance(high, float) else high}"
+    told = " to ".join(number(end) if isinstance(end, float) else f"{end}" for end in (low, high))
     if _counts(targets) and low < 0 and bool(((targets < 0) & (targets != IGNORED)).any()):
         return wrong(question, f"{told}: a class number below 0", f"number the classes from 0; {IGNORED} is ignored")
     return ok(question, told)

@@ -56,4 +56,6 @@ def _place(frame: FrameType | None) -> str:
     if frame is None:
         return "an unknown place"
     name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
-    return f"line {frame.f_lineno} of its cell or file, in `{name}`"
+    path = frame.f_code.co_filename
+    of = f" of {os.path.basename(path)}" if os.path.isfile(path) else ""
+    return f"line {frame.f_lineno}{of}, in `{name}`"

@@ -111,13 +111,7 @@ def optimizer(
     name: str, subject: Optimizer, models: Mapping[str, nn.Module], others: Iterable[Optimizer]
 ) -> list[Answer]:
     """[R3], [D4]: whose parameters it holds, and its learning rates."""
-    rates = [group["lr"] for group in subject.param_groups if "lr" in group]
-    told = ", ".join(number(float(rate)) for rate in rates)
-    answers = [
-        wrong("learning rate", told, "a rate of zero learns nothing")
-        if rates and not any(float(rate) for rate in rates)
-        else ok("learning rate", told or "it has none")
-    ]
+    answers = [_rates(subject)]
     held = _held(subject)
     whose = {model: _share(module, held) for model, module in models.items()}
     whose = {model: share for model, share in whose.items() if share}
@@ -146,6 +140,16 @@ def optimizer(
         else:
             answers.append(ok("holds the parameters of", f"`{model}` ({percent(share)} of them)"))
     return answers
+
+
+def _rates(subject: Optimizer) -> Answer:
+    rates = [float(group["lr"]) for group in subject.param_groups if "lr" in group]
+    told = ", ".join(map(number, rates)) or "it has none"
+    if not rates or any(rates):
+        return ok("learning rate", told)
+    if any(group.get("initial_lr") for group in subject.param_groups):
+        return unknown("learning rate", told, "a scheduler set it; right if it will rise")
+    return wrong("learning rate", told, "give it a rate above 0, or it learns nothing")
 
 
 def _held(subject: Optimizer) -> set[int]:
