@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
+import random
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler, SubsetRandomSampler
+
+from tinyguard.doctor.undisturbed import SEED
 
 MOST_SAMPLES = 128  # of a batch, to be drawn
 USUAL = 32  # samples of a batch whose size its sampler keeps to itself
@@ -94,10 +97,9 @@ def _indices(loader: Any) -> tuple[list[Any], int | None]:
     return _spread(range(count), wanted), size
 
 
-def _spread(every: Any, wanted: int) -> list[Any]:
-    """So many from all over, none twice."""
-    count = min(wanted, len(every))
-    return [every[position * len(every) // count] for position in range(count)]
+def _spread(every: Sequence[Any], wanted: int) -> list[Any]:
+    """So many from all over, the same each time, none twice: at even distances they could all be of one class."""
+    return random.Random(SEED).sample(every, min(wanted, len(every)))
 
 
 def _first(content: Any) -> Any:
@@ -130,11 +132,6 @@ def own(value: Any, device: torch.device | None = None) -> Any:
         return type(value)(own(item, device) for item in value)
     if isinstance(value, dict):
         return {key: own(item, device) for key, item in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            field.name: own(getattr(value, field.name), device) for field in dataclasses.fields(value) if field.init
-        }
-        return dataclasses.replace(value, **fields)
     if isinstance(value, (str, bytes, int, float, type(None))):
         return value
     copied = copy.deepcopy(value)

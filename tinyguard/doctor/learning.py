@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tinyguard.doctor.answers import Answer, Verdict, ok, unknown, wrong
+from tinyguard.doctor.answers import Answer, ok, unknown, wrong
 from tinyguard.doctor.setting import names
 from tinyguard.doctor.trial import Trial, are_classes, main_output
 from tinyguard.panel.words import number, percent
@@ -82,44 +83,52 @@ def by_heart(trial: Trial, *, seconds: float) -> Answer:
     if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor) or len(inputs) != len(targets):
         return unknown(question, "its batch is not a tensor of inputs and one of targets, with a sample in each row")
     began = perf_counter()
-    tried: list[Answer] = []
+    tried: list[_Course] = []
     for rate in RATES:
         left = seconds - (perf_counter() - began)
         if tried and left <= 0:
             break
-        course = _learn(trial, inputs[:SAMPLES], targets[:SAMPLES], rate, left)
-        if course.verdict is Verdict.OK:
-            return course
-        tried.append(course)
-    return min(tried, key=lambda answer: answer.verdict is not Verdict.UNKNOWN)
+        tried.append(_learn(trial, inputs[:SAMPLES], targets[:SAMPLES], rate, left))
+        if tried[-1].learnt:
+            return ok(question, tried[-1].told)
+    best = min(tried, key=lambda course: course.left if math.isfinite(course.left) else math.inf)
+    if best.left < NOTHING:
+        return unknown(question, best.told, "it learns, but slowly: more steps, or another learning rate, may do")
+    if sum(course.steps for course in tried) < STEPS and math.isfinite(best.left):
+        return unknown(question, f"time ran out: {best.told}")
+    return wrong(question, best.told, "see the other answers first; then whether the loss measures what is predicted")
 
 
-def _learn(trial: Trial, inputs: Tensor, targets: Tensor, rate: float, seconds: float) -> Answer:
-    question = "can learn one batch by heart"
+class _Course(NamedTuple):
+    told: str
+    steps: int
+    left: float  # of the first loss, as a fraction of 1
+    learnt: bool
+
+
+def _learn(trial: Trial, inputs: Tensor, targets: Tensor, rate: float, seconds: float) -> _Course:
     model = trial.renew()
-    model.train()
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer, began = torch.optim.Adam(learning, lr=rate), perf_counter()
-    first, last, right, step = math.nan, math.nan, None, 0
-    for step in range(1, STEPS + 1):
+    first = last = math.nan
+    right, step, learnt = None, 0, False
+    while step < STEPS and not learnt:
+        step += 1
         result = trial.run(inputs, training=True, seed=step, dropout=False)
         loss = trial.loss(result, targets)
         last, right = float(loss), _right(main_output(result), targets)
         first = last if step == 1 else first
-        told = f"{len(inputs)} samples in {step} steps of Adam at {rate:g}: loss {number(first)} to {number(last)}"
-        told += f", {percent(right)} right" if right is not None else ""
-        if step > 1 and (last < LEARNT * first or right == 1):
-            return ok(question, told)
-        if not math.isfinite(last) or not loss.requires_grad:
+        learnt = step > 1 and (last < LEARNT * first or right == 1)
+        if learnt or not math.isfinite(last) or not loss.requires_grad:
             break
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step > 1 and perf_counter() - began > seconds:
-            return unknown(question, f"time ran out after {step} steps: {told}")
-    if last < NOTHING * first:
-        return unknown(question, told, "it learns, but slowly: more steps, or another learning rate, may do")
-    return wrong(question, told, "see the other answers first; then whether the loss measures what is predicted")
+            break
+    told = f"{len(inputs)} samples in {step} steps of Adam at {rate:g}: loss {number(first)} to {number(last)}"
+    told += f", {percent(right)} right" if right is not None else ""
+    return _Course(told, step, last / first if first else 1.0, learnt)
 
 
 def _right(output: Tensor, targets: Tensor) -> float | None:
