@@ -69,7 +69,9 @@ ALLOWED: dict[str, set[str]] = {
     "checking": GROUND | {"lint", "notebook", "program", "report", "runs"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "watching": GROUND | {"errors", "guard", "panel", "report"},
-    "magic": GROUND | {"errors", "guard", "panel", "report", "rule", "watching", "checking", "bands", "bandfile"},
+    "doctor": GROUND | {"datasets", "live", "panel", "report", "splits"},
+    "magic": GROUND
+    | {"doctor", "errors", "guard", "panel", "report", "rule", "watching", "checking", "bands", "bandfile"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "journal": GROUND | {"", "events", "errors"},
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},
@@ -84,6 +86,7 @@ BARRED = {"torch", "torchvision", "numpy", "IPython", "jupyter", "pathlib", "dat
 EXCEPT = {
     "run": JUPYTER | {"asyncio"},  # it executes notebooks; nothing else may need what that needs
     "live": {"torch", "torchvision", "IPython"},  # it lives in the kernel, beside the training
+    "doctor": {"torch"},  # imported when a kernel that has torch asks for it
     "magic": {"IPython"},
 }
 

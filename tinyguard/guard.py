@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tinyguard.bands import Band
@@ -85,6 +86,10 @@ class Guard:
             self._session.detach()
             if self._memory is not None:
                 self._memory.close()
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Within it, what we do ourselves is not taken for the user's."""
+        return self._session.aside()
 
     def expect(self, band: Band) -> None:
         """Holds every accuracy from now on against this band (TNY705)."""

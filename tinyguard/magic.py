@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from tinyguard.bandfile import save, shipped
@@ -36,6 +38,7 @@ HELP = """\
 %tinyguard expect --save FILE [NAME]   keep the last training as the band to be expected of later ones
 %tinyguard report [FILE]               all of it in one file to hand over: .html (if none is named), .md or .json
 %tinyguard journal                     where this session is kept: `tinyguard replay` reads it
+%tinyguard doctor                      examines models, loaders and optimizers before a training, on copies of them
 %tinyguard explain CODE                all about one rule, with examples
 %%tinyguard [--stop error|warning]     watch this cell only"""
 
@@ -62,6 +65,7 @@ class Magic:
             "expect": self.expect,
             "report": self.report,
             "journal": self.journal,
+            "doctor": self.doctor,
             "explain": self.explain,
             "help": self.help,
         }
@@ -176,6 +180,20 @@ class Magic:
     def journal(self, _words: list[str]) -> None:
         path = self.guard.journal if self.guard is not None else ""
         self._say(os.path.relpath(path) if path else "there is no journal: %tinyguard on")
+
+    def doctor(self, words: list[str]) -> None:
+        if words:
+            raise UsageError("`%tinyguard doctor` takes no words")
+        if "torch" not in sys.modules:
+            self._say("there is nothing to examine: nothing has imported torch")
+            return
+        from IPython.display import display
+
+        from tinyguard.doctor.checkup import doctor
+        from tinyguard.doctor.show import bundle
+
+        aside = self.guard.aside if self.guard is not None else nullcontext
+        display(bundle(doctor(self._shell.user_ns, aside=aside)), raw=True)
 
     def explain(self, words: list[str]) -> None:
         if len(words) != 1:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -99,6 +100,15 @@ class Recorder:
                 self.spent_s += perf_counter() - began
 
         return observing
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is observed of what this thread does in here: it is none of the user's doing."""
+        before, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = before
 
     def leaves(self, tensors: Any, *, complete: bool = True) -> Parameters:
         return Parameters(frozenset(map(self.numbers.of, tensors)), complete)

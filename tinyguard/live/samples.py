@@ -52,7 +52,7 @@ def _samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int) -> Sam
         return Samples(kind=kind, size=_length(dataset), sources=sources)
     root = _root(dataset)
     split, evidence = _split(dataset, kind, root)
-    inner = _inner(dataset)
+    inner = inner_dataset(dataset)
     if split is None and inner is not None and depth:
         return samples_of(inner, numbers, named, depth - 1).replace(size=_length(dataset))  # type: ignore[no-any-return]
     known = data_set(kind) or data_set_at(root)
@@ -91,7 +91,7 @@ def _root(dataset: Any) -> str | None:
     return os.fspath(root) if isinstance(root, (str, os.PathLike)) else None
 
 
-def _inner(dataset: Any) -> Any:
+def inner_dataset(dataset: Any) -> Any:
     """The one data set that this one is made of."""
     from torch.utils.data import Dataset
 
@@ -141,7 +141,7 @@ def normalisations(dataset: Any, depth: int = DEEPEST) -> tuple[Normalisation, .
     if not _has_dict(dataset) or isinstance(dataset, (ConcatDataset, TensorDataset)):
         return None
     chains = [value for name in TRANSFORMS if (value := vars(dataset).get(name)) is not None]
-    if _inner(dataset) is not None:
+    if inner_dataset(dataset) is not None:
         return None  # nobody knows which of the two transforms are used
     pair = [chain for chain in chains if type(chain).__name__ == "StandardTransform"]
     chains = [chain for chain in chains if chain not in pair]  # torchvision's form of the same

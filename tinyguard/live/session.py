@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tinyguard.events import Event
@@ -80,6 +81,10 @@ class Session:
     @property
     def spent_s(self) -> float:
         return self.witness.recorder.spent_s if self.witness is not None else 0.0
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Nothing is observed within it."""
+        return self.witness.recorder.aside() if self.witness is not None else nullcontext()
 
     def detach(self) -> None:
         if self._kernel is not None:
