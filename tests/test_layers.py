@@ -48,8 +48,10 @@ ALLOWED: dict[str, set[str]] = {
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress", "classes"},
     "metrics": GROUND | {"events", "story", "program", "classes"},
     "memory": GROUND | {"events", "journal", "notebook", "program"},
+    "foresight": GROUND | {"events", "rule", "notebook", "program", "judge"},
     "guard": GROUND
     | {
+        "foresight",
         "errors",
         "events",
         "story",

@@ -47,6 +47,7 @@ class Samples(Record):
     evidence: str = ""  # what tells the split: "train=False", "folder 'val'", "its name `test_loader`"
     size: int | None = None  # samples
     classes: int | None = None
+    labels: int | None = None  # distinct class numbers that it holds, when these are 0, 1, 2 ...; only a run tells
     root: str | None = None  # the folder it is read from
     augmentation: tuple[str, ...] = ()  # its random transforms: ("RandomCrop", "RandomHorizontalFlip")
     class_order: str | None = None  # "sorted", or where else the order of class numbers comes from

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
-from tinyguard.events import BandExpected, Event, RunEnded
+from tinyguard.events import BandExpected, Event, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.foresight import Foresight, Run
 from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.session import Session
@@ -50,8 +51,11 @@ class Guard:
         self.cells = Cells(notebook, path=path)
         self._tell = tell
         self._complain = complain
-        self._rules = tuple(rule for rule in (rules or catalogue().values()) if not rule.needs_whole_program)
-        self._judge = Judge(self._rules, self._rule_failed)
+        rules = tuple(rules or catalogue().values())
+        self._judge = Judge((rule for rule in rules if not rule.needs_whole_program), self._rule_failed)
+        self._foresight = Foresight(self.cells.path, rules, self._observer_failed)
+        self._before: list[Finding] = []  # what was told before the cell ran
+        self._looks_again = False  # at the program, when the first step of the cell shows what its text does not say
         self._found: dict[tuple[object, ...], Finding] = {}
         self._namespace = namespace
         self._keeps_journal = journal
@@ -71,8 +75,11 @@ class Guard:
     def start(self) -> None:
         if self._keeps_journal:
             self._memory = Memory(self.cells.notebook, lambda text: self._complain(f"tinyguard: {text}"))
+        self._foresight.start(self._executed_before())
         self._session.attach()
         self.on = True
+        if self._session.alone:
+            self._foresee(Run(None, _script(self.cells.path).source), ())
 
     def end(self) -> None:
         """Takes every hook away. What was found stays."""
@@ -102,6 +109,7 @@ class Guard:
             cell=self.cells.current.number if self.cells.current is not None else None,
             count=self.cells.current.count if self.cells.current is not None else None,
             findings=tuple(self.findings),
+            plan=self._foresight.plan,
             finished=finished,
         )
 
@@ -133,15 +141,27 @@ class Guard:
         """Judges an event; called by the witness while the program runs."""
         if self._memory is not None:
             self._memory.keep(event)
-        new = [finding for finding in self._judge.see(event) if self._is_new(finding)]
-        for finding in new:
-            if self._memory is not None:
-                self._memory.keep(finding)
-            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
+        self._foresight.shown(event)
+        found = self._judge.see(event)
+        if self._looks_again and isinstance(event, OptimizerStepped):
+            self._looks_again = False
+            found += self._foresight.findings()
+        new = self._told(found)
+        if isinstance(event, OptimizerStepped):  # before the cell ran there was nothing to stop
+            new, self._before = [*self._before, *new], []
         worst = max((finding.severity for finding in new), default=None)
         if self.stop is not None and worst is not None and worst >= self.stop:
             first = next(finding for finding in new if finding.severity == worst)
             raise TrainingStoppedError(f"{first.code} {first.message}; {first.remedy}")
+
+    def _told(self, found: Iterable[Finding]) -> list[Finding]:
+        """Tells what is new of it."""
+        new = [finding for finding in found if self._is_new(finding)]
+        for finding in new:
+            if self._memory is not None:
+                self._memory.keep(finding)
+            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
+        return new
 
     def _is_new(self, finding: Finding) -> bool:
         if finding.severity is Severity.NOTE or finding.key() in self._found:
@@ -159,8 +179,21 @@ class Guard:
             lost = self._memory.cell(place, execution.source, execution.count, held=held)
             if lost is not None:
                 self.see(lost)
+        self._foresee(Run(execution.number, execution.source), self.cells.below(execution.number))
 
-    def _cell_ended(self, _execution: Execution, _result: Any) -> None:
+    def _foresee(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
+        """Says of the cell that is about to run what its program tells."""
+        self._foresight.begin(run, below)
+        self._before = self._told(self._foresight.findings())
+        self._looks_again = self._foresight.trains
+
+    def _executed_before(self) -> list[Run]:
+        """What the kernel had executed before it was watched."""
+        sources = self._namespace().get("In", ()) if not self._session.alone else ()
+        return [Run(self.cells.number_of(source), source) for source in sources if isinstance(source, str) and source]
+
+    def _cell_ended(self, execution: Execution, result: Any) -> None:
+        self._foresight.end(until=self.cells.broken_off(result), ran=getattr(result, "error_before_exec", None) is None)
         self._ended()
         if self._memory is not None:
             self._memory.flush()

@@ -20,7 +20,7 @@ from tinyguard.live.attention import Attention
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
-from tinyguard.live.samples import samples_of, told_by_name
+from tinyguard.live.samples import class_numbers, samples_of, told_by_name
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
@@ -134,7 +134,7 @@ class Loaders:
             LoaderBuilt,
             self._recorder.here(of=loader),
             loader=self._recorder.numbers.of(loader),
-            samples=self.samples(loader),
+            samples=self.samples(loader).replace(labels=class_numbers(loader.dataset)),
             dataset=self._recorder.numbers.of(loader.dataset),
             shuffle=type(sampler) is RandomSampler if plain else None if stream else False,
             sampler=not plain and not stream,
