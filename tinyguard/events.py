@@ -446,6 +446,15 @@ class BatchesRepeated(Measured):
     shuffle: bool = False
 
 
+class SamplesLeftOut(Measured):
+    """A loader's sampler has weights for the first samples of its data set only; place is where it is drawn from."""
+
+    loader: int
+    samples: Samples
+    weights: int  # the samples that it can draw
+    size: int  # samples of the data set
+
+
 class Normalisation(NamedTuple):
     """What a transform `Normalize` subtracts and divides by, for each channel."""
 

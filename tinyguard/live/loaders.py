@@ -67,6 +67,7 @@ class Loaders:
         self.latest: Pass | None = None  # of the batch that was drawn last
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_look: list[Callable[[], None]] = []  # when a pass begins that is looked at
+        self.on_built: list[Callable[[Any, LoaderBuilt], None]] = []
         self.on_start: list[Callable[[Any, Pass], None]] = []  # a loader, and its pass that begins
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
@@ -141,6 +142,10 @@ class Loaders:
             batch_size=loader.batch_size,
             drop_last=loader.drop_last,
         )
+        event = self._recorder.last[LoaderBuilt]
+        assert isinstance(event, LoaderBuilt)
+        for told in self.on_built:
+            told(loader, event)
 
     def samples(self, loader: Any) -> Samples:
         """What is known of the loader's samples; a name tells the split when nothing else does."""

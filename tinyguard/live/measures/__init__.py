@@ -16,6 +16,7 @@ from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
+from tinyguard.live.measures.replaced import Replaced
 from tinyguard.live.measures.saved_weights import SavedWeights
 from tinyguard.live.measures.scales import Scales
 from tinyguard.live.measures.seen import Seen
@@ -56,6 +57,7 @@ def measures() -> tuple[Measure, ...]:
         Targets(),
         Labels(),
         Repeats(),
+        Replaced(),
         Inputs(),
         Scales(),
         Parts(),
