@@ -34,10 +34,10 @@ MISSED = set(
     features_detached labels_permuted labels_repeated_in_the_wrong_order
     left_over_subset loss_made_anew_from_its_number
     noise_on_the_test_set normalised_over_the_batch
-    optimizer_of_the_uncopied_model oversampled_before_the_split predictions_made_once
+    optimizer_of_the_uncopied_model oversampled_before_the_split
     probabilities_into_kl_div recurrence_along_the_batch
     scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop
-    ten_outputs_for_twenty_classes tied_weights_untied
+     tied_weights_untied
     """.split()
 )
 

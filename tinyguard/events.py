@@ -642,6 +642,33 @@ class EvaluationMeasured(Measured):
         return self.correct / self.count
 
 
+class PredictionsKept(Measured):
+    """The predictions that a model made in one pass were compared with the same labels again and again.
+
+    Before each time the model was trained further, and it was not evaluated on these samples again. Place is the
+    comparison.
+    """
+
+    model: int
+    loader: int  # of the pass
+    made: Place  # the pass
+    samples: int
+    times: int  # comparisons in a row
+    steps: int  # of the model's optimizers since the predictions were made
+
+
+class LabelsBeyondOutputs(Measured):
+    """Predictions of a model are compared with labels of which some are no class of its; place is the comparison."""
+
+    model: int
+    outputs: int
+    high: int  # the greatest label
+    beyond: int  # labels that are `outputs` or more, of `labels`
+    labels: int
+    loader: int
+    samples: Samples
+
+
 class BandExpected(Measured):
     """From now on the training is to be held against this band."""
 

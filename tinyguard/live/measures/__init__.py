@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -44,7 +45,7 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
-    readings = Readings()
+    readings, evaluation = Readings(), Evaluation()
     return (
         readings,
         NotFinite(readings),
@@ -65,7 +66,8 @@ def measures() -> tuple[Measure, ...]:
         Pairs(),
         Generators(),
         Waiting(),
-        Evaluation(),
+        evaluation,
+        Comparisons(evaluation),
         SavedWeights(),
         Ties(),
         Unregistered(),
