@@ -548,6 +548,47 @@ class LabelsChanged(Measured):
     by_chance: float  # the share of them that would change if labels were drawn for inputs at random
 
 
+class CopiesDisagree(Measured):
+    """Most samples of a loader come several times in one pass, with labels that agree no more often than by chance.
+
+    Place is where the loader is drawn from.
+    """
+
+    loader: int
+    samples: Samples
+    seen: int  # inputs that came again in the pass
+    changed: int  # of them with another label than at first
+    by_chance: float  # the share of them that would have another if labels were drawn for inputs at random
+
+
+class InputsVary(Measured):
+    """A loader that is evaluated gives other inputs in each pass, for the same labels in the same order.
+
+    Place is where it is drawn from. Its data set and that of a loader that is trained on share one `transform`.
+    """
+
+    loader: int
+    samples: Samples
+    trained: int  # the other loader
+    transform: str  # its class, or the name of the function
+    compared: int  # samples
+
+
+class ClassesReordered(Measured):
+    """The data sets of a training and of an evaluation have the same classes and give them other numbers.
+
+    As their `class_to_idx` says. Place is where the evaluated loader is drawn from.
+    """
+
+    loader: int
+    trained: int  # the loader of the training
+    name: str  # a class
+    number: int  # in the evaluation
+    trained_number: int
+    moved: int  # classes with another number, of `classes`
+    classes: int
+
+
 class GeneratorCopied(Measured):
     """A data set that is read by workers draws random numbers from a generator that it holds: each worker has a copy.
 

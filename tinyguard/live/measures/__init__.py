@@ -12,6 +12,7 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.numbering import Numbering
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
@@ -26,6 +27,7 @@ from tinyguard.live.measures.ties import Ties
 from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.unregistered import Unregistered
 from tinyguard.live.measures.updates import Updates
+from tinyguard.live.measures.varying import Varying
 from tinyguard.live.measures.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -59,12 +61,14 @@ def measures() -> tuple[Measure, ...]:
         Labels(),
         Repeats(),
         Replaced(),
+        Numbering(),
         Inputs(),
         Scales(),
         Parts(),
         Seen(),
         Pairs(),
         Generators(),
+        Varying(),
         Waiting(),
         evaluation,
         Comparisons(evaluation),
