@@ -34,7 +34,7 @@ MISSED = set(
     features_detached labels_permuted
     left_over_subset loss_made_anew_from_its_number
     normalised_over_the_batch
-    optimizer_of_the_uncopied_model oversampled_before_the_split
+    optimizer_of_the_uncopied_model
     probabilities_into_kl_div recurrence_along_the_batch
     scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop
      tied_weights_untied
@@ -44,7 +44,6 @@ MISSED = set(
 # Findings beside the expected one: true of the program as well, or the cause at a line that is not the expected one.
 BESIDE: dict[str, set[str]] = {
     "optimizer_of_the_uncopied_model": {"TNY501"},  # at the step, not at the copy
-    "oversampled_before_the_split": {"TNY215"},  # at the loader
     "same_noise_in_every_worker": {"TNY215"},  # so that training and evaluation share samples
     "step_outside_of_the_loop": {"TNY504"},  # at backward()
 }

@@ -536,6 +536,7 @@ class SamplesShared(Measured):
     size: int  # samples of `loader` that were compared
     other_size: int
     how: str  # "indices": both are parts of one data set; "content": the same inputs were drawn from both
+    split: Place | None = None  # of "content": the statement that parted their data, where the text tells
 
 
 class LabelsChanged(Measured):

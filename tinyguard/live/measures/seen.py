@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from tinyguard.events import CopiesDisagree, LabelsChanged, SamplesShared
+from tinyguard.events import CopiesDisagree, LabelsChanged, LoaderBuilt, SamplesShared
+from tinyguard.finding import Place
 from tinyguard.live.batches import inputs_of, labels_of, row_hashes
+from tinyguard.live.lineage import parting
 from tinyguard.live.loaders import Pass
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 2048  # of each loader that are remembered, and as many that are compared in each later pass
 MOST_LOADERS = 16  # that are remembered
+MOST_BUILT = 1000  # whose line is remembered
 AGAIN = 32  # inputs met again, before their labels are judged
 OFTEN = 0.75  # of what chance would change; labels that are made noisy on purpose, 20 % of them, stay far below
 MOSTLY = 0.5  # of a pass, when its inputs are called copies
@@ -93,13 +96,19 @@ class Seen:
     def __init__(self) -> None:
         self._drawn: dict[int, Drawn] = {}  # by loader
         self._told: set[frozenset[int]] = set()  # pairs of loaders
+        self._built: dict[int, Place] = {}  # where loaders were built
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
         self._loaders = witness.loaders
+        self._loaders.on_built.append(self._remember)
         self._loaders.on_start.append(self._start)
         self._loaders.on_batch.append(self._read)
         self._loaders.on_pass.append(self._end)
+
+    def _remember(self, _loader: Any, event: LoaderBuilt) -> None:
+        if len(self._built) < MOST_BUILT:
+            self._built[event.loader] = event.via[0] if event.via else event.place
 
     def _start(self, _loader: Any, passed: Pass) -> None:
         drawn = self._drawn.get(passed.loader)
@@ -175,7 +184,18 @@ class Seen:
                     size=len(mine.labels),
                     other_size=len(theirs.labels),
                     how="content",
+                    split=self._split(passed.loader, other),
                 )
+
+    def _split(self, one: int, other: int) -> Place | None:
+        """The statement that parted the data of the two loaders."""
+        places = [self._built.get(loader) for loader in (one, other)]
+        lines = [(place.cell, place.line) for place in places if place is not None and place.cell is not None]
+        cells = self._recorder.places.cells
+        if len(lines) < 2:
+            return None
+        found = parting(dict.fromkeys(cells.executions.values()), *lines)
+        return Place(cells.path, *found) if found is not None else None
 
 
 def is_rich(sample: Tensor) -> bool:
