@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import NamedTuple
 
 from tinyguard.events import (
@@ -85,6 +85,7 @@ class Foresight:
         self._path = path
         self._rules = [rule for rule in rules if rule.needs_whole_program]
         self._on_fault = on_fault
+        self.spent_s = 0.0
         self._on = True
         self._past: list[Run] = []
         self._current: Run | None = None
@@ -102,6 +103,7 @@ class Foresight:
         """`earlier`: what the kernel had executed before anybody watched."""
         self._past += earlier
         self._guarded(lambda: witness(Notebook(path=self._path, cells=(_cell(Run(1, _FIRST)),))))
+        self.spent_s = 0.0
 
     def begin(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
         """A cell is about to run. `below`: the code cells under it; None: nobody knows them."""
@@ -150,12 +152,15 @@ class Foresight:
         return found
 
     def _guarded(self, act: Callable[[], object]) -> None:
+        began = perf_counter()
         try:
             act()
         except Exception as error:
             self._on = False
             self._segment = ()
             self._on_fault("the program", error)
+        finally:
+            self.spent_s += perf_counter() - began
 
     def _look(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
         executed = {past.number for past in self._past}

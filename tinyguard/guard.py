@@ -121,7 +121,7 @@ class Guard:
     @property
     def spent_s(self) -> float:
         """Seconds that the guard has taken of the program's time, as its own clock says."""
-        return self._session.spent_s
+        return self._session.spent_s + self._foresight.spent_s
 
     @property
     def notebook(self) -> Notebook:
