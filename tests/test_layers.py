@@ -50,8 +50,10 @@ ALLOWED: dict[str, set[str]] = {
     "lint": GROUND | {"events", "story", "rule", "notebook", "program", "judge", "suppress", "classes"},
     "metrics": GROUND | {"events", "story", "program", "classes"},
     "memory": GROUND | {"events", "journal", "notebook", "program"},
+    "foresight": GROUND | {"events", "rule", "notebook", "program", "judge"},
     "guard": GROUND
     | {
+        "foresight",
         "errors",
         "events",
         "story",
@@ -65,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
         "handover",
         "bands",
     },
-    "handover": GROUND | {"errors", "config", "bandfile", "bands", "live", "panel", "progress", "story"},
+    "handover": GROUND | {"errors", "events", "config", "bandfile", "bands", "live", "panel", "progress", "story"},
     "checking": GROUND | {"lint", "notebook", "program", "report", "runs"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "watching": GROUND | {"errors", "guard", "panel", "report"},

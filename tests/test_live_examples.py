@@ -14,7 +14,7 @@ pytest.importorskip("IPython")
 
 from live_examples import executed
 
-from tinyguard.events import KernelRestarted, NameRead, SettingIgnored
+from tinyguard.events import KernelRestarted, NameRead
 from tinyguard.finding import Severity
 from tinyguard.rule import catalogue
 
@@ -24,16 +24,12 @@ pytestmark = pytest.mark.slow
 DOWNLOADS = re.compile(r"datasets\.(CIFAR|MNIST|FashionMNIST|SVHN|STL10)\w*\(|=\(?(datasets|torchvision)\b|get_data")
 MODULES = re.compile(r"^(?:from|import) (somewhere|corpora|network|layers|engine)\b", re.MULTILINE)
 
-# What no run can prove: names that differ between two orders, what a later cell would excuse, what is written only.
-STATIC = (NameRead, SettingIgnored, KernelRestarted)
+# What no run can prove: names that differ between two orders.
+STATIC = (NameRead, KernelRestarted)
 LINT_ONLY = {
     code
     for code, rule in catalogue().items()
-    if rule.needs_whole_program
-    or rule.severity is Severity.NOTE
-    or code < "TNY2"
-    or code == "TNY601"  # how many epochs are planned, a run shows when it is over
-    or all(issubclass(kind, STATIC) for kind in rule.on)
+    if rule.severity is Severity.NOTE or code < "TNY2" or all(issubclass(kind, STATIC) for kind in rule.on)
 }
 ELSEWHERE = {
     "TNY902-bad-0": "takes 25 s; tests/test_data_measures.py runs the like of it",
@@ -55,7 +51,7 @@ def is_executable(name: str) -> bool:
     return not (DOWNLOADS.search(text) or missing or name.startswith("TNY1"))
 
 
-NOTES = {"TNY401-bad-5"}  # its finding is advice, which a guard keeps to itself
+NOTES = {"TNY401-bad-5", "TNY605-bad-2"}  # their finding is advice, which a guard keeps to itself
 
 LATER = {"TNY207-good-3"}  # what excuses it is an output of a later cell
 

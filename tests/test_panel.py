@@ -22,6 +22,7 @@ from hypothesis import strategies as some
 from tinyguard import bands, panel, report
 from tinyguard.bandfile import shipped
 from tinyguard.bands import Band, BandPoint, Verdict
+from tinyguard.events import Number, TrainingPlanned
 from tinyguard.finding import Finding, Place, Related, Severity
 from tinyguard.panel import axes, markdown, state, summary
 from tinyguard.panel import words as words_module
@@ -30,11 +31,14 @@ from tinyguard.panel.bundle import MIME, mime_bundle
 from tinyguard.panel.chart import in_one_unit
 from tinyguard.panel.ink import COLORS
 from tinyguard.panel.markup import findings_list
+from tinyguard.panel.of_story import training_state
 from tinyguard.panel.picture import picture
 from tinyguard.panel.plain import state_as_json
 from tinyguard.panel.state import Loader, Model, Optimizer, Point, Series, TrainingState, thinned
 from tinyguard.panel.text import text
+from tinyguard.progress import Progress
 from tinyguard.report.text import width
+from tinyguard.story import Story
 
 SCHEMA = json.loads((Path(panel.__file__).parent / "schema.json").read_text())
 SVG = "{http://www.w3.org/2000/svg}"
@@ -541,3 +545,16 @@ def test_whatever_the_state_every_form_of_it_is_sound(state: TrainingState) -> N
     jsonschema.validate(bundle[MIME], SCHEMA)
     json.dumps(bundle, allow_nan=False, ensure_ascii=False).encode()
     assert all(width(row) <= 80 for row in bundle["text/plain"].splitlines())
+
+
+def test_the_time_left_follows_from_the_epochs_that_the_program_plans() -> None:
+    plan = TrainingPlanned(epochs=Number(value=4), place=Place("a.ipynb", 1, 1))
+    progress = Progress(steps=15, epochs=1, step=5, batches=10, elapsed_s=30.0)
+
+    def state(progress: Progress, plan: TrainingPlanned | None) -> TrainingState:
+        return training_state(progress, Story(), cell=1, count=1, findings=(), plan=plan, finished=False)
+
+    assert (state(progress, plan).epochs, state(progress, plan).remaining_s) == (4, 50.0)
+    assert (state(progress, None).epochs, state(progress, None).remaining_s) == (None, None)
+    beyond = progress.replace(epochs=5)
+    assert (state(beyond, plan).epochs, state(beyond, plan).remaining_s) == (None, None)

@@ -102,6 +102,12 @@ def test_replay_lists_what_it_could_not_read(tmp_path: Path) -> None:
     assert replay(path, "--select", "TNY301", "--allow-skipped", cwd=tmp_path).returncode == 0
 
 
+def test_replay_keeps_what_the_guard_read_off_the_program(tmp_path: Path) -> None:
+    finding = Finding(code="TNY603", severity=Severity.WARNING, message="told before it ran", place=at(4))
+    told = judged(read(journal(tmp_path, *TRAINING, finding)), lambda: tuple(catalogue().values()))
+    assert [found.code for found in told.findings] == ["TNY506", "TNY603"]
+
+
 def test_replay_takes_what_was_left_out_for_nothing(tmp_path: Path) -> None:
     """Without the steps behind it, each backward would seem to miss its step; what the guard saw then still counts."""
     forgetful = [*built(1), *optimizer_built(2), *(event for _ in range(3) for event in (cleared(3), backward(4)))]

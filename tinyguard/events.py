@@ -47,6 +47,7 @@ class Samples(Record):
     evidence: str = ""  # what tells the split: "train=False", "folder 'val'", "its name `test_loader`"
     size: int | None = None  # samples
     classes: int | None = None
+    labels: int | None = None  # distinct class numbers that it holds, when these are 0, 1, 2 ...; only a run tells
     root: str | None = None  # the folder it is read from
     augmentation: tuple[str, ...] = ()  # its random transforms: ("RandomCrop", "RandomHorizontalFlip")
     class_order: str | None = None  # "sorted", or where else the order of class numbers comes from
@@ -445,6 +446,15 @@ class BatchesRepeated(Measured):
     shuffle: bool = False
 
 
+class SamplesLeftOut(Measured):
+    """A loader's sampler has weights for the first samples of its data set only; place is where it is drawn from."""
+
+    loader: int
+    samples: Samples
+    weights: int  # the samples that it can draw
+    size: int  # samples of the data set
+
+
 class Normalisation(NamedTuple):
     """What a transform `Normalize` subtracts and divides by, for each channel."""
 
@@ -526,6 +536,7 @@ class SamplesShared(Measured):
     size: int  # samples of `loader` that were compared
     other_size: int
     how: str  # "indices": both are parts of one data set; "content": the same inputs were drawn from both
+    split: Place | None = None  # of "content": the statement that parted their data, where the text tells
 
 
 class LabelsChanged(Measured):
@@ -536,6 +547,47 @@ class LabelsChanged(Measured):
     seen: int  # inputs that came again
     changed: int  # of them with another label
     by_chance: float  # the share of them that would change if labels were drawn for inputs at random
+
+
+class CopiesDisagree(Measured):
+    """Most samples of a loader come several times in one pass, with labels that agree no more often than by chance.
+
+    Place is where the loader is drawn from.
+    """
+
+    loader: int
+    samples: Samples
+    seen: int  # inputs that came again in the pass
+    changed: int  # of them with another label than at first
+    by_chance: float  # the share of them that would have another if labels were drawn for inputs at random
+
+
+class InputsVary(Measured):
+    """A loader that is evaluated gives other inputs in each pass, for the same labels in the same order.
+
+    Place is where it is drawn from. Its data set and that of a loader that is trained on share one `transform`.
+    """
+
+    loader: int
+    samples: Samples
+    trained: int  # the other loader
+    transform: str  # its class, or the name of the function
+    compared: int  # samples
+
+
+class ClassesReordered(Measured):
+    """The data sets of a training and of an evaluation have the same classes and give them other numbers.
+
+    As their `class_to_idx` says. Place is where the evaluated loader is drawn from.
+    """
+
+    loader: int
+    trained: int  # the loader of the training
+    name: str  # a class
+    number: int  # in the evaluation
+    trained_number: int
+    moved: int  # classes with another number, of `classes`
+    classes: int
 
 
 class GeneratorCopied(Measured):
@@ -630,6 +682,33 @@ class EvaluationMeasured(Measured):
     @property
     def accuracy(self) -> float:
         return self.correct / self.count
+
+
+class PredictionsKept(Measured):
+    """The predictions that a model made in one pass were compared with the same labels again and again.
+
+    Before each time the model was trained further, and it was not evaluated on these samples again. Place is the
+    comparison.
+    """
+
+    model: int
+    loader: int  # of the pass
+    made: Place  # the pass
+    samples: int
+    times: int  # comparisons in a row
+    steps: int  # of the model's optimizers since the predictions were made
+
+
+class LabelsBeyondOutputs(Measured):
+    """Predictions of a model are compared with labels of which some are no class of its; place is the comparison."""
+
+    model: int
+    outputs: int
+    high: int  # the greatest label
+    beyond: int  # labels that are `outputs` or more, of `labels`
+    labels: int
+    loader: int
+    samples: Samples
 
 
 class BandExpected(Measured):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
-from tinyguard.events import BandExpected, Event, RunEnded
+from tinyguard.events import BandExpected, Event, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.foresight import Foresight, Run
 from tinyguard.handover import Handover
 from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
@@ -50,8 +51,11 @@ class Guard:
         self.cells = Cells(notebook, path=path)
         self._tell = tell
         self._complain = complain
-        self._rules = tuple(rule for rule in (rules or catalogue().values()) if not rule.needs_whole_program)
-        self._judge = Judge(self._rules, self._rule_failed)
+        rules = tuple(rules or catalogue().values())
+        self._judge = Judge((rule for rule in rules if not rule.needs_whole_program), self._rule_failed)
+        self._foresight = Foresight(self.cells.path, rules, self._observer_failed)
+        self._before: list[Finding] = []  # what was told before the cell ran
+        self._looks_again = False  # at the program, when the first step of the cell shows what its text does not say
         self._found: dict[tuple[object, ...], Finding] = {}
         self._namespace = namespace
         self._keeps_journal = journal
@@ -66,15 +70,24 @@ class Guard:
             shell=shell,
             listener=self._metrics,
         )
-        self.handover = Handover(self._session, self.cells, lambda: self._judge.story, lambda: self.findings)
+        self.handover = Handover(
+            self._session,
+            self.cells,
+            story=lambda: self._judge.story,
+            findings=lambda: self.findings,
+            plan=lambda: self._foresight.plan,
+        )
         self._session.on_begin.append(self._cell_begins)
         self._session.on_end.append(self._cell_ended)
 
     def start(self) -> None:
         if self._keeps_journal:
             self._memory = Memory(self.cells.notebook, lambda text: self._complain(f"tinyguard: {text}"))
+        self._foresight.start(self._executed_before())
         self._session.attach()
         self.on = True
+        if self._session.alone:
+            self._foresee(Run(None, _script(self.cells.path).source), ())
 
     def end(self) -> None:
         """Takes every hook away. What was found stays."""
@@ -116,7 +129,7 @@ class Guard:
     @property
     def spent_s(self) -> float:
         """Seconds that the guard has taken of the program's time, as its own clock says."""
-        return self._session.spent_s
+        return self._session.spent_s + self._foresight.spent_s
 
     @property
     def notebook(self) -> Notebook:
@@ -136,16 +149,28 @@ class Guard:
         """Judges an event; called by the witness while the program runs."""
         if self._memory is not None:
             self._memory.keep(event)
-        new = [finding for finding in self._judge.see(event) if self._is_new(finding)]
+        self._foresight.shown(event)
+        found = self._judge.see(event)
+        if self._looks_again and isinstance(event, OptimizerStepped):
+            self._looks_again = False
+            found += self._foresight.findings()
+        new = self._told(found)
+        if isinstance(event, OptimizerStepped):  # before the cell ran there was nothing to stop
+            new, self._before = [*self._before, *new], []
+        worst = max((finding.severity for finding in new), default=None)
+        if self.stop is not None and worst is not None and worst >= self.stop:
+            first = next(finding for finding in new if finding.severity == worst)
+            raise TrainingStoppedError(f"{first.code} {first.message}; {first.remedy}")
+
+    def _told(self, found: Iterable[Finding]) -> list[Finding]:
+        """Tells what is new of it."""
+        new = [finding for finding in found if self._is_new(finding)]
         for finding in new:
             self.handover.told(finding)
             if self._memory is not None:
                 self._memory.keep(finding)
             self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
-        worst = max((finding.severity for finding in new), default=None)
-        if self.stop is not None and worst is not None and worst >= self.stop:
-            first = next(finding for finding in new if finding.severity == worst)
-            raise TrainingStoppedError(f"{first.code} {first.message}; {first.remedy}")
+        return new
 
     def _is_new(self, finding: Finding) -> bool:
         if finding.severity is Severity.NOTE or finding.key() in self._found:
@@ -164,8 +189,21 @@ class Guard:
             lost = self._memory.cell(place, execution.source, execution.count, held=held)
             if lost is not None:
                 self.see(lost)
+        self._foresee(Run(execution.number, execution.source), self.cells.below(execution.number))
+
+    def _foresee(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
+        """Says of the cell that is about to run what its program tells."""
+        self._foresight.begin(run, below)
+        self._before = self._told(self._foresight.findings())
+        self._looks_again = self._foresight.trains
+
+    def _executed_before(self) -> list[Run]:
+        """What the kernel had executed before it was watched."""
+        sources = self._namespace().get("In", ()) if not self._session.alone else ()
+        return [Run(self.cells.number_of(source), source) for source in sources if isinstance(source, str) and source]
 
     def _cell_ended(self, execution: Execution, result: Any) -> None:
+        self._foresight.end(until=self.cells.broken_off(result), ran=getattr(result, "error_before_exec", None) is None)
         self._ended()
         self.handover.ended(execution.number, result)
         if self._memory is not None:

@@ -10,6 +10,7 @@ from tinyguard import config
 from tinyguard.bandfile import band_to_expect, shipped
 from tinyguard.bands import Band
 from tinyguard.errors import ConfigurationError
+from tinyguard.events import TrainingPlanned
 from tinyguard.finding import Finding, Place
 from tinyguard.live.cells import Cells
 from tinyguard.live.environment import environment
@@ -27,16 +28,25 @@ _WARNING = re.compile(r"\w*Warning: ")
 
 
 class Handover:
-    """Keeps what a session's cells trained; `story` and `findings` are asked for when something is to be shown."""
+    """Keeps what a session's cells trained; the rest is asked for when something is to be shown.
+
+    `plan`: the training that the program of the running cell plans.
+    """
 
     def __init__(
-        self, session: Session, cells: Cells, story: Callable[[], Story], findings: Callable[[], list[Finding]]
+        self,
+        session: Session,
+        cells: Cells,
+        story: Callable[[], Story],
+        findings: Callable[[], list[Finding]],
+        plan: Callable[[], TrainingPlanned | None],
     ) -> None:
         self.band: Band | None = None  # that was chosen
         self._session = session
         self._cells = cells
         self._story = story
         self._findings = findings
+        self._plan = plan
         self._start = 0  # the position in the story where the cell began
         self._runs = True  # a cell does
         self._marks: dict[object, int] = {}  # what was told in this run of the cell -> the step that proved it
@@ -136,6 +146,7 @@ class Handover:
             progress=progress,
             start=self._start,
             output="\n".join(self._session.printed()[0]),
+            plan=self._plan(),
         )
 
     def _warnings(self) -> list[str]:

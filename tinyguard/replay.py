@@ -16,7 +16,7 @@ from tinyguard.judge import judge
 from tinyguard.lint import LintResult, concluded, fault
 from tinyguard.notebook.cells import Cell, Notebook, Skipped
 from tinyguard.record import Record
-from tinyguard.rule import Rule
+from tinyguard.rule import Rule, catalogue
 
 
 class Told(Record):
@@ -24,7 +24,7 @@ class Told(Record):
 
     notebook: Notebook  # as its cells were when they ran
     events: tuple[Event, ...]  # up to the first line that is missing
-    findings: tuple[Finding, ...]  # that the guard itself told after that
+    findings: tuple[Finding, ...]  # that the guard told after that, or of the program's text
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -45,7 +45,7 @@ def judged(told: Told, rules: Callable[[], tuple[Rule, ...]]) -> LintResult:
     chosen = rules()
     codes = {rule.code for rule in chosen}
     found = [
-        *judge(told.events, chosen, on_fault),
+        *judge(told.events, (rule for rule in chosen if not rule.needs_whole_program), on_fault),
         *(finding for finding in told.findings if finding.code in codes),
     ]
     return concluded(told.notebook, found, chosen, partly, on_fault, complete=False)
@@ -76,7 +76,7 @@ def read(path: str) -> Told:
             case CellExecuted(place=place, count=count):
                 known = cells.get((place.path, place.cell)) or _cell(place, "")
                 cells[place.path, place.cell] = known.replace(count=count)
-            case Finding() as finding if not whole:
+            case Finding() as finding if not whole or _of_the_text(finding):
                 findings.append(finding)
             case LeftOut(reason=reason):
                 skipped.append(Skipped(path=path, line=line.number, reason=f"left out by the guard: {reason}"))
@@ -94,6 +94,12 @@ def read(path: str) -> Told:
         findings=tuple(findings),
         skipped=tuple(skipped),
     )
+
+
+def _of_the_text(finding: Finding) -> bool:
+    """The guard read it off the program, which is not in the journal."""
+    rule = catalogue().get(finding.code)
+    return rule is not None and rule.needs_whole_program
 
 
 def _cell(place: Place, text: str) -> Cell:

@@ -27,7 +27,7 @@ class Rule:
     good: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()  # the facts of the project's founding document: "C4"
     suspicion: bool = False  # True: off unless selected by its code or by --notes
-    needs_whole_program: bool = False  # True: what a later cell may do would excuse it, so a guard cannot tell
+    needs_whole_program: bool = False  # True: told of a program's text only, since a later cell may excuse it
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         """The findings that this event proves. `story` already remembers it. Pure: no printing, no state in self."""

@@ -19,6 +19,14 @@ class Execution(Record):
     shift: int = 0  # lines that the kernel took off the top before it compiled the cell
 
 
+class Saved(Record):
+    """A cell as the file has it."""
+
+    id: str | None
+    source: str
+    code: bool
+
+
 class Cells:
     """Which cell compiled code comes from.
 
@@ -32,7 +40,7 @@ class Cells:
         self.executions: dict[str, Execution] = {}  # by the file name that the code was compiled under
         self.current: Execution | None = None
         self.notebook = notebook
-        self._read: tuple[float, list[tuple[str | None, str]]] = (-1.0, [])
+        self._read: tuple[float, list[Saved]] = (-1.0, [])
         self._last = 0
         self._others: dict[str, int] = {}  # numbers of cells that the file does not have
 
@@ -56,18 +64,41 @@ class Cells:
             return self.current.number, line + self.current.shift + 1
         return None
 
+    def broken_off(self, result: Any) -> int | None:
+        """The line of the cell at which its exception came up; None: there was none, or it cannot be told."""
+        error = getattr(result, "error_in_exec", None)
+        trace = error.__traceback__ if isinstance(error, BaseException) else None
+        while trace is not None:
+            found = self.where(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+            if found is not None and self.current is not None and found[0] == self.current.number:
+                return found[1]
+            trace = trace.tb_next
+        return None
+
+    def number_of(self, source: str) -> int:
+        """The number of a cell that ran before anybody watched."""
+        self._last = self._number(source, None)
+        return self._last
+
+    def below(self, number: int) -> list[tuple[int, str]] | None:
+        """The code cells below this one, numbers and sources, as the file has them now; None: it does not know it."""
+        cells = self._cells()
+        if number > len(cells):
+            return None
+        return [(below, cell.source) for below, cell in enumerate(cells, 1) if below > number and cell.code]
+
     def _number(self, source: str, cell_id: str | None) -> int:
         cells = self._cells()
-        by_id = [number for number, (known, _) in enumerate(cells, 1) if cell_id is not None and known == cell_id]
+        by_id = [number for number, cell in enumerate(cells, 1) if cell_id is not None and cell.id == cell_id]
         if by_id:
             return by_id[0]
-        same = [number for number, (_, text) in enumerate(cells, 1) if text.strip() == source.strip()]
+        same = [number for number, cell in enumerate(cells, 1) if cell.source.strip() == source.strip()]
         if same:
             return next((number for number in same if number > self._last), same[0])
         return self._others.setdefault(cell_id or source, len(cells) + len(self._others) + 1)
 
-    def _cells(self) -> list[tuple[str | None, str]]:
-        """(id, source) of every cell of the file as it is saved now."""
+    def _cells(self) -> list[Saved]:
+        """Every cell of the file as it is saved now."""
         if self.notebook is None:
             return []
         try:
@@ -83,6 +114,10 @@ class Cells:
 TIMED = frozenset({"<timed exec>", "<timed eval>", "<unknown>"})
 
 
-def _cell(cell: Any) -> tuple[str | None, str]:
+def _cell(cell: Any) -> Saved:
     source = cell.get("source", "")
-    return cell.get("id"), source if isinstance(source, str) else "".join(source)
+    return Saved(
+        id=cell.get("id"),
+        source=source if isinstance(source, str) else "".join(source),
+        code=cell.get("cell_type") == "code",
+    )

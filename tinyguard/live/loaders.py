@@ -21,7 +21,7 @@ from tinyguard.live.attention import Attention
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
-from tinyguard.live.samples import samples_of, told_by_name
+from tinyguard.live.samples import class_numbers, samples_of, told_by_name
 
 FULL_PASSES = 2  # of each loader in each loop and run of a cell: what later ones say has been said
 MOST_LOOPS = 200  # in each run of a cell
@@ -78,6 +78,7 @@ class Loaders:
         self.latest: Pass | None = None  # of the batch that was drawn last
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_look: list[Callable[[], None]] = []  # when a pass begins that is looked at
+        self.on_built: list[Callable[[Any, LoaderBuilt], None]] = []
         self.on_start: list[Callable[[Any, Pass], None]] = []  # a loader, and its pass that begins
         self.on_batch: list[Callable[[int, Any], None]] = []
         self.on_pass: list[Callable[[Pass], None]] = []
@@ -145,13 +146,17 @@ class Loaders:
             LoaderBuilt,
             self._recorder.here(of=loader),
             loader=self._recorder.numbers.of(loader),
-            samples=self.samples(loader),
+            samples=self.samples(loader).replace(labels=class_numbers(loader.dataset)),
             dataset=self._recorder.numbers.of(loader.dataset),
             shuffle=type(sampler) is RandomSampler if plain else None if stream else False,
             sampler=not plain and not stream,
             batch_size=loader.batch_size,
             drop_last=loader.drop_last,
         )
+        event = self._recorder.last[LoaderBuilt]
+        assert isinstance(event, LoaderBuilt)
+        for told in self.on_built:
+            told(loader, event)
 
     def samples(self, loader: Any) -> Samples:
         """What is known of the loader's samples; a name tells the split when nothing else does."""

@@ -50,6 +50,8 @@ class Losses:
         self._samples_of = samples_of
         self._inner = 0  # depth: some losses are computed by others
         self.on_measure: list[Callable[[], None]] = []
+        self.on_equal: list[Callable[..., None]] = []  # two tensors that are compared; `looking`
+        self.lengths: frozenset[int] = frozenset()  # compared tensors of so many numbers are told of at any time
         self.on_loss: list[Callable[[tuple[int, ...]], None]] = []
         # What a loss is about to be given, or has just failed on: its name and arguments.
         self.before_loss: list[Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = []
@@ -62,6 +64,8 @@ class Losses:
             patches.replace(owner, name, self._activation(name))
         for owner, name in MEASURING:
             patches.replace(owner, name, self._measuring)
+        for owner, name in COMPARING:
+            patches.replace(owner, name, self._comparing)
 
     def _loss(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         computed = self._recorder.observer(self._computed)
@@ -159,6 +163,26 @@ class Losses:
 
         return measuring
 
+    def _comparing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        compared = self._recorder.observer(self._compared)
+        equal = self._recorder.observer(self._equal)
+
+        def comparing(*args: Any, **kwargs: Any) -> Any:
+            if not torch.compiler.is_compiling():
+                looking = self._looking()
+                if looking:
+                    compared(args)
+                if looking or (self.lengths and type(args[0]) is Tensor and args[0].numel() in self.lengths):
+                    equal(args, looking)
+            return original(*args, **kwargs)
+
+        return comparing
+
+    def _equal(self, args: tuple[Any, ...], looking: bool) -> None:
+        if len(args) == 2 and type(args[0]) is Tensor and type(args[1]) is Tensor:
+            for act in self.on_equal:
+                act(args[0], args[1], looking=looking)
+
     def _compared(self, args: tuple[Any, ...]) -> None:
         """Predictions are made of an output, or compared with labels: the batch is measured."""
         if args and isinstance(args[0], Tensor) and args[0].dim():
@@ -184,10 +208,10 @@ def place_in(node: Any) -> Place | None:
 
 
 DIMENSIONED = frozenset({"softmax", "log_softmax", "softmin"})
-MEASURING: tuple[tuple[Any, str], ...] = (
-    *((Tensor, name) for name in ("__eq__", "eq", "argmax", "max", "topk")),
-    *((torch, name) for name in ("eq", "argmax", "max", "topk")),
+MEASURING: tuple[tuple[Any, str], ...] = tuple(
+    (owner, name) for owner in (Tensor, torch) for name in ("argmax", "max", "topk")
 )
+COMPARING: tuple[tuple[Any, str], ...] = ((Tensor, "__eq__"), (Tensor, "eq"), (torch, "eq"))
 ACTIVATING: tuple[tuple[Any, str], ...] = (
     *((functional, name) for name in ("softmax", "log_softmax", "softmin", "sigmoid", "logsigmoid")),
     *((torch, name) for name in ("softmax", "log_softmax", "sigmoid")),

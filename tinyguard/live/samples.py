@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
@@ -22,6 +23,7 @@ from tinyguard.splits import (
 )
 
 DEEPEST = 6  # data sets that are wrapped in each other
+MOST_LABELS = 200_000  # that are looked through
 TRANSFORMS = ("transform", "transforms", "tfms", "augmentation", "augment")
 
 
@@ -69,6 +71,19 @@ def _samples_of(dataset: Any, numbers: Numbers, named: Named, depth: int) -> Sam
         class_order="sorted" if kind in FOLDERS else None,
         sources=frozenset((numbers.of(dataset),)),
     )
+
+
+def class_numbers(dataset: Any) -> int | None:
+    """How many class numbers a data set of tensors holds, as its last column; None: they are not 0, 1, 2 ..."""
+    if not isinstance(dataset, TensorDataset) or not dataset.tensors:
+        return None
+    column = dataset.tensors[-1]
+    if column.dim() != 1 or column.dtype != torch.int64 or column.device.type != "cpu":
+        return None
+    if not 0 < len(column) <= MOST_LABELS or int(column.min()) != 0:
+        return None
+    count = int(column.max()) + 1
+    return count if count <= len(column) and len(column.unique()) == count else None
 
 
 def _split(dataset: Any, kind: str, root: str | None) -> tuple[str | None, str]:

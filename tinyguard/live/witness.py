@@ -44,6 +44,7 @@ class Witness:
         listener: Listener | None = None,
     ) -> None:
         self.cells = cells
+        self.namespace = namespace
         self._listener = listener
         self.counting = Counting(on_progress)
         self.attention = Attention()

@@ -22,6 +22,7 @@ from tinyguard.events import (
     ModelBuilt,
     OptimizerBuilt,
     Samples,
+    TrainingPlanned,
 )
 from tinyguard.finding import Finding, Place
 from tinyguard.panel.state import Loader, Model, Optimizer, Series, TrainingState
@@ -47,6 +48,7 @@ class Training(Record):
     index: int = 0  # of the trainings of this run of the cell, from 0
     of: int = 1  # how many there are
     output: str = ""  # what the cell printed
+    plan: TrainingPlanned | None = None  # as the program has it
 
 
 def training_state(
@@ -72,6 +74,7 @@ def training_state(
         loaders=tuple(_loaders(training, story)),
         device=progress.device,
         epoch=progress.epochs + (not finished),
+        epochs=_epochs(progress, training.plan),
         step=progress.step,
         steps=progress.batches,
         elapsed_s=progress.elapsed_s,
@@ -79,6 +82,7 @@ def training_state(
         series=(losses, *(one for one in _reported(training, story) if one.name != "loss" or one.split != "train")),
         chance=_chance(training, story),
         band=_band(training, story, bands),
+        remaining_s=None if finished else _remaining_s(progress, training.plan),
         findings=findings,
         marks=marks,
         finished=finished,
@@ -120,6 +124,21 @@ def trained_model(
 def _touches(finding: Finding, cell: Place) -> bool:
     places = (finding.place, *(related.place for related in finding.related))
     return any((place.path, place.cell) == (cell.path, cell.cell) for place in places)
+
+
+def _epochs(progress: Progress, plan: TrainingPlanned | None) -> int | None:
+    """How many there will be in all; None when nobody knows, or the training has gone on beyond its plan."""
+    planned = plan.epochs.value if plan is not None else None
+    return planned if isinstance(planned, int) and planned >= progress.epochs else None
+
+
+def _remaining_s(progress: Progress, plan: TrainingPlanned | None) -> float | None:
+    """What the batches to come will take at the pace of those before, evaluations between the epochs included."""
+    epochs = _epochs(progress, plan)
+    if epochs is None or not progress.batches or not progress.elapsed_s:
+        return None
+    done = progress.epochs + min(progress.step / progress.batches, 1.0)
+    return progress.elapsed_s * max(epochs - done, 0.0) / done if done else None
 
 
 # --- what it was trained with -----------------------------------------------------------------------------------------

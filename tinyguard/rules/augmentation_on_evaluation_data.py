@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnded, Samples
+from tinyguard.events import BackwardRan, Event, InputsVary, LoaderBuilt, PassEnded, RunEnded, Samples
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import first_own_place, held_out, loader_of
+from tinyguard.training import called_evaluation, first_own_place, held_out, loader_of
 
 _START = """
 # %%
@@ -49,6 +49,26 @@ plain = transforms.ToTensor()
 """
 
 
+_OWN = (
+    _START
+    + """
+class Points(torch.utils.data.Dataset):
+    def __init__(self, count, transform=None):
+        self.points, self.labels, self.transform = torch.randn(count, 48), torch.arange(count) % 3, transform
+
+    def __len__(self):
+        return len(self.points)
+
+    def __getitem__(self, index):
+        point = self.points[index]
+        return point if self.transform is None else self.transform(point), self.labels[index]
+
+def shaken(point):
+    return point + 0.1 * torch.randn(48)
+"""
+)
+
+
 class AugmentationOnEvaluationData(Rule):
     """Validation or test data passes through the random transforms that are meant for training.
 
@@ -58,7 +78,7 @@ class AugmentationOnEvaluationData(Rule):
 
     code = "TNY206"
     severity = Severity.WARNING
-    on = (BackwardRan, RunEnded)
+    on = (BackwardRan, RunEnded, InputsVary)
     bad = (
         # one transform for both
         _START
@@ -134,6 +154,17 @@ with torch.no_grad():
     for images, labels in test_loader:
         loss += nn.functional.cross_entropy(model(images), labels).item()
 """,
+        # random parts of one's own
+        _OWN
+        + """
+# %%
+train_loader = DataLoader(Points(96, shaken), batch_size=32, shuffle=True)
+test_set = Points(64, shaken)  # TNY206 live
+test_loader = DataLoader(test_set, batch_size=32)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(test_loader))
+""",
     )
     good = (
         bad[0].replace("pictures(16, augmented)  # TNY206", "pictures(16, plain)"),
@@ -200,9 +231,61 @@ test_loader = DataLoader(pictures(16, augmented), batch_size=8)
 for images, labels in test_loader:
     print(images.shape, labels)
 """,
+        _OWN
+        + """
+# %%
+train_loader = DataLoader(Points(96, shaken), batch_size=32, shuffle=True)
+test_loader = DataLoader(Points(64), batch_size=32)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(test_loader))
+""",
+        # of one's own, and nothing random
+        _OWN.replace("torch.randn(48)", "torch.ones(48)")
+        + """
+# %%
+train_loader = DataLoader(Points(96, shaken), batch_size=32, shuffle=True)
+test_loader = DataLoader(Points(64, shaken), batch_size=32)
+for epoch in range(2):
+    train(train_loader)
+    print(accuracy(test_loader))
+""",
+        # several random views of each, one after the other
+        _OWN
+        + """
+# %%
+train_loader = DataLoader(Points(96, shaken), batch_size=32, shuffle=True)
+test_loader = DataLoader(Points(64, shaken), batch_size=32)
+for epoch in range(2):
+    train(train_loader)
+    print(sum(accuracy(test_loader) for view in range(4)) / 4)
+""",
     )
 
+    def _varying(self, event: InputsVary, story: Story) -> Iterator[Finding]:
+        """No transform is known to be random, but the inputs are others in each pass."""
+        if not (held_out(event.samples) or called_evaluation(event.loader, story)) or event.samples.augmentation:
+            return
+        built, trained = loader_of(event.loader, story), loader_of(event.trained, story)
+        data = story.built(built.dataset) if built else None
+        shared = built is not None and trained is not None and built.dataset == trained.dataset
+        name = story.name(event.loader, "this loader")
+        yield self.finding(
+            f"`{name}` gives other inputs in each pass ({event.compared} were compared): its data set shares the "
+            f"random transform `{event.transform}` with the training data",
+            data.place if data is not None and data.place.line and not shared else event.place,
+            remedy="give this data set a transform without random parts, or none",
+            related=(
+                ("the loader was built here", built.place if built else None),
+                ("it is evaluated here", event.place),
+            ),
+            transforms=[event.transform],
+        )
+
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, InputsVary):
+            yield from self._varying(event, story)
+            return
         for passed in _passes_since_training(event, story):
             samples = passed.samples
             if not _evaluates(passed) or not held_out(samples) or not samples.augmentation or passed.facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, InputsRepeated, OptimizerBuilt, PassEnded, SeedSet
+from tinyguard.events import BackwardRan, Event, InputsRepeated, OptimizerBuilt, PassEnded, SamplesLeftOut, SeedSet
 from tinyguard.events import BatchesRepeated as Seen
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
@@ -31,6 +31,16 @@ def step(inputs, labels):
 """
 
 
+_WEIGHTED = (
+    _START
+    + """
+from torch.utils.data import WeightedRandomSampler
+
+weights = 1.0 / torch.bincount(data.tensors[1])
+"""
+)
+
+
 class BatchesRepeated(Rule):
     """A training gets the same batches again and again, though its loader has others.
 
@@ -42,7 +52,7 @@ class BatchesRepeated(Rule):
 
     code = "TNY212"
     severity = Severity.ERROR
-    on = (Seen, InputsRepeated)
+    on = (Seen, InputsRepeated, SamplesLeftOut)
     serves = ("C3",)
     bad = (
         # the first batch for ever
@@ -91,6 +101,15 @@ def batch_of(size):
 
 for iteration in range(6):
     inputs, labels = batch_of(16)
+    step(inputs, labels)
+""",
+        # a weight for each class, where each sample needs one
+        _WEIGHTED
+        + """
+# %%
+sampler = WeightedRandomSampler(weights, num_samples=len(data))
+loader = DataLoader(data, batch_size=16, sampler=sampler)  # TNY212 live
+for inputs, labels in loader:
     step(inputs, labels)
 """,
     )
@@ -186,11 +205,21 @@ for epoch in range(4):
     for inputs, labels in loader:
         step(inputs, labels)
 """,
+        # a weight for each sample
+        _WEIGHTED
+        + """
+# %%
+sampler = WeightedRandomSampler(weights[data.tensors[1]], num_samples=len(data))
+for inputs, labels in DataLoader(data, batch_size=16, sampler=sampler):
+    step(inputs, labels)
+""",
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if isinstance(event, InputsRepeated):
             yield from self._seeded(event, story)
+        if isinstance(event, SamplesLeftOut):
+            yield from self._left_out(event, story)
         if not isinstance(event, Seen) or is_trial(*story.names(event.loader)):
             return
         if event.how == "order" and not _one_training(event, story):
@@ -208,6 +237,20 @@ for epoch in range(4):
             how=event.how,
             times=event.times,
             batches=event.batches,
+        )
+
+    def _left_out(self, event: SamplesLeftOut, story: Story) -> Iterator[Finding]:
+        built = loader_of(event.loader, story)
+        name = story.name(event.loader, "this loader")
+        yield self.finding(
+            f"the sampler of `{name}` has {event.weights} weights for {event.size:,} samples: it draws the first "
+            f"{event.weights} again and again, and never another",
+            built.place if built is not None and built.place.line else event.place,
+            remedy="give it a weight for each sample: `class_weights[labels]`, not those of the classes",
+            cause="WeightedRandomSampler takes the place of a weight for the number of a sample, not of a class",
+            related=(("batches are drawn here", event.place),),
+            weights=event.weights,
+            size=event.size,
         )
 
     def _seeded(self, event: InputsRepeated, story: Story) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.datasets import data_set
-from tinyguard.events import Event, LossComputed
+from tinyguard.events import Event, LabelsBeyondOutputs, LossComputed
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -56,7 +56,7 @@ class ClassCountMismatch(Rule):
 
     code = "TNY209"
     severity = Severity.ERROR
-    on = (LossComputed,)
+    on = (LossComputed, LabelsBeyondOutputs)
     serves = ("I5", "F1", "F2")
     bad = (
         # the class's own default fits another data set; the first labels happen to be small
@@ -102,6 +102,21 @@ for epoch in range(20):
         nn.functional.cross_entropy(model(images), labels).backward()
         optimizer.step()
 """,
+        # the labels of the loss are brought into range, those of the evaluation are not
+        _START
+        + """
+# %%
+loader = DataLoader(fake(10), batch_size=8, shuffle=True)
+model = Net(num_classes=4)  # TNY209 live
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for images, labels in loader:
+    optimizer.zero_grad()
+    criterion(model(images), labels.clamp(max=3)).backward()
+    optimizer.step()
+# %%
+with torch.no_grad():
+    print(sum((model(images).argmax(1) == labels).sum().item() for images, labels in loader))
+""",
     )
     good = (
         bad[0].replace("get_model(10)  # TNY209 lint", "get_model(100)"),
@@ -138,9 +153,54 @@ model.classifier[1] = nn.Conv2d(512, 4, kernel_size=1)
 images, labels = torch.randn(2, 3, 64, 64), torch.tensor([0, 3])
 criterion(model(images), labels).backward()
 """,
+        # all classes from the fourth on are one, for the evaluation, too
+        _START
+        + """
+# %%
+loader = DataLoader(fake(10), batch_size=8, shuffle=True)
+model = Net(num_classes=4)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for images, labels in loader:
+    optimizer.zero_grad()
+    criterion(model(images), labels.clamp(max=3)).backward()
+    optimizer.step()
+# %%
+with torch.no_grad():
+    print(sum((model(images).argmax(1) == labels.clamp(max=3)).sum().item() for images, labels in loader))
+""",
     )
 
+    def _compared(self, event: LabelsBeyondOutputs, story: Story) -> Iterator[Finding]:
+        """The labels of the loss were brought into range, those of the evaluation were not."""
+        losses = [
+            loss
+            for loss in story.all(LossComputed)
+            if loss.criterion in CRITERIA
+            and loss.outputs == event.outputs
+            and [use.model for use in loss.models] == [event.model]
+        ]
+        classes = event.samples.classes
+        if not losses or classes is None or not event.high < classes:
+            return
+        if any(loss.samples is not None for loss in losses):
+            return  # it learns the labels as they are: what it does with classes it never saw is asked on purpose
+        yield self.finding(
+            f"the model has {event.outputs} outputs, but {event.samples.kind or 'the data set'} has {classes} classes: "
+            f"{event.beyond} of {event.labels} labels that its predictions are compared with are {event.outputs} or "
+            "more, which it never predicts",
+            _head(losses[-1], story),
+            remedy=f"build the model with {classes} outputs",
+            related=(
+                ("the loss is computed here", losses[-1].place),
+                ("predictions and labels are compared here", event.place),
+            ),
+            outputs=event.outputs,
+            classes=classes,
+        )
+
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, LabelsBeyondOutputs):
+            yield from self._compared(event, story)
         if not isinstance(event, LossComputed) or event.criterion not in CRITERIA or event.facts:
             return
         if event.outputs is None or event.classes is None or event.samples is None:

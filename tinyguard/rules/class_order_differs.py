@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, PassEnded
+from tinyguard.events import ClassesReordered, Event, PassEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -63,6 +63,17 @@ for epoch in range(2):
 """
 
 
+_NUMBERED = (
+    _START
+    + """
+class Numbered(Pictures):
+    def __init__(self, folder, classes):
+        super().__init__(folder, classes)
+        self.class_to_idx = {word: number for number, word in enumerate(classes)}
+"""
+)
+
+
 class ClassOrderDiffers(Rule):
     """Training and evaluation number the classes in different orders.
 
@@ -72,7 +83,7 @@ class ClassOrderDiffers(Rule):
 
     code = "TNY208"
     severity = Severity.ERROR
-    on = (PassEnded,)
+    on = (PassEnded, ClassesReordered)
     serves = ("D1", "I4")
     bad = (
         _START
@@ -81,6 +92,15 @@ class ClassOrderDiffers(Rule):
 words = [line.strip() for line in open("wnids.txt")]
 train_set = datasets.ImageFolder("train", transforms.ToTensor())
 val_set = Pictures("val", words)  # TNY208 lint
+"""
+        + _RUN,
+        # both say how they number the classes
+        _NUMBERED
+        + """
+# %%
+words = ["n02124075", "n01443537"]
+train_set = Numbered("train", sorted(words))
+val_set = Numbered("val", words)  # TNY208 live
 """
         + _RUN,
     )
@@ -119,9 +139,46 @@ train_set = datasets.ImageFolder("train", transforms.ToTensor())
 val_set = Pictures("val", train_set.classes)
 """
         + _RUN,
+        # both say how they number the classes, and do it alike
+        _NUMBERED
+        + """
+# %%
+words = ["n02124075", "n01443537"]
+train_set = Numbered("train", words)
+val_set = Numbered("val", words)
+"""
+        + _RUN,
+        # other classes
+        _NUMBERED
+        + """
+# %%
+train_set = Numbered("train", ["n01443537", "n02124075"])
+val_set = Numbered("val", ["n02124075", "n01443537"])
+val_set.class_to_idx = {"cat": 0, "fish": 1}
+"""
+        + _RUN,
     )
 
+    def _reordered(self, event: ClassesReordered, story: Story) -> Iterator[Finding]:
+        evaluated, trained = loader_of(event.loader, story), loader_of(event.trained, story)
+        data = story.built(evaluated.dataset) if evaluated else None
+        training_data = story.built(trained.dataset) if trained else None
+        yield self.finding(
+            f"{event.moved} of {event.classes} classes have another number here than in the training data: "
+            f"{event.name!r} is {event.number}, and was {event.trained_number}",
+            data.decision if data and data.decision.line else event.decision,
+            remedy="number the classes of all splits by one mapping, such as the training set's `class_to_idx`",
+            related=(
+                ("the training data was built here", training_data.decision if training_data else None),
+                ("the model is evaluated here", event.decision),
+            ),
+            moved=event.moved,
+            classes=event.classes,
+        )
+
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, ClassesReordered):
+            yield from self._reordered(event, story)
         if not isinstance(event, PassEnded) or not is_evaluation(event) or event.facts:
             return
         order = event.samples.class_order

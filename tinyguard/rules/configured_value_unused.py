@@ -53,6 +53,7 @@ class ConfiguredValueUnused(Rule):
 
     code = "TNY603"
     severity = Severity.WARNING
+    needs_whole_program = True
     on = (SettingIgnored,)
     serves = ("C1", "R1")
     bad = (

@@ -8,7 +8,15 @@ from tinyguard.events import BatchDrawn, Event, LoaderBuilt, PassEnded, RunEnded
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
-from tinyguard.training import held_out, is_evaluation, is_trial, loader_decision, overlapping, trainings
+from tinyguard.training import (
+    called_evaluation,
+    held_out,
+    is_evaluation,
+    is_trial,
+    loader_decision,
+    overlapping,
+    trainings,
+)
 
 _START = """
 # %%
@@ -160,7 +168,11 @@ print(accuracy(test_loader))
 
 def _unused_test_loaders(story: Story) -> list[LoaderBuilt]:
     """The loaders of held-out data, provided that no batch of any of them was drawn or can have been."""
-    loaders = [built for built in story.all(LoaderBuilt) if held_out(built.samples)]
+    loaders = [built for built in story.all(LoaderBuilt) if _is_for_evaluation(built, story)]
     drawn = {batch.loader for batch in story.all(BatchDrawn)}
     used = any(built.loader in drawn or story.escaped(built.loader) for built in loaders)
     return [] if used else loaders
+
+
+def _is_for_evaluation(built: LoaderBuilt, story: Story) -> bool:
+    return held_out(built.samples) or (built.samples.split is None and called_evaluation(built.loader, story))

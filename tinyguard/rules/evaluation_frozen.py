@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tinyguard.evaluations import same_question, training_decision
-from tinyguard.events import EvaluationMeasured, Event, LossComputed
+from tinyguard.events import EvaluationMeasured, Event, LossComputed, PredictionsKept
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -46,6 +46,17 @@ def train_epoch(model):
 """
 
 
+_PREDICTING = (
+    _TRAINING
+    + """
+def predict(model):
+    model.eval()
+    with torch.no_grad():
+        return torch.cat([model(inputs).argmax(1) for inputs, labels in test_loader])
+"""
+)
+
+
 class EvaluationFrozen(Rule):
     """Three evaluations in a row give the same outputs to the last bit, though optimizers have stepped between them.
 
@@ -53,13 +64,15 @@ class EvaluationFrozen(Rule):
     nothing: a learning rate of zero, gradients that never arrive. Its accuracy is a constant, whatever the loss does. A
     symptom; the causes that were proven are named with it.
 
+    So does an accuracy of predictions that were made once, before the loop over the epochs.
+
     The guard sums the outputs of each evaluation that it sees. Where another model is evaluated as well, as a student
     beside its teacher, nothing is said.
     """
 
     code = "TNY708"
     severity = Severity.WARNING
-    on = (EvaluationMeasured,)
+    on = (EvaluationMeasured, PredictionsKept)
     serves = ("The problem",)
     bad = (
         # a copy is evaluated
@@ -79,6 +92,15 @@ for epoch in range(4):
 for epoch in range(4):
     train_epoch(model)  # TNY708 live
     print(epoch, evaluate(model))
+""",
+        # the predictions are made before the loop
+        _PREDICTING
+        + """
+# %%
+predictions = predict(model)
+for epoch in range(4):
+    train_epoch(model)
+    print(epoch, (predictions == test_data.tensors[1]).float().mean().item())  # TNY708 live
 """,
     )
     good = (
@@ -120,9 +142,45 @@ for epoch in range(4):
             mine.lerp_(theirs, 0.1)
     print(epoch, evaluate(average))
 """,
+        # the predictions are made in each epoch
+        _PREDICTING
+        + """
+# %%
+for epoch in range(4):
+    train_epoch(model)
+    predictions = predict(model)
+    print(epoch, (predictions == test_data.tensors[1]).float().mean().item())
+""",
+        # what it predicted at first is printed beside what it predicts now
+        _PREDICTING
+        + """
+# %%
+first = predict(model)
+for epoch in range(4):
+    train_epoch(model)
+    correct, stayed = predict(model) == test_data.tensors[1], predict(model) == first
+    print(epoch, (first == test_data.tensors[1]).sum().item(), correct.sum().item(), stayed.sum().item())
+""",
     )
 
+    def _kept(self, event: PredictionsKept, story: Story) -> Iterator[Finding]:
+        """The predictions are made once, and compared with the labels in every epoch."""
+        model = story.name(event.model, "the model")
+        yield self.finding(
+            f"`{model}` was trained for {event.steps:,} steps, but the predictions that are compared here for the "
+            f"{event.times}rd time were made before them: the result is the same each time",
+            event.place,
+            cause="they are what the model said then, not what it says now",
+            remedy="make the predictions in the loop, before each comparison",
+            related=(("they were made here", event.made),),
+            times=event.times,
+            steps=event.steps,
+            samples=event.samples,
+        )
+
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
+        if isinstance(event, PredictionsKept):
+            yield from self._kept(event, story)
         if not isinstance(event, EvaluationMeasured) or not math.isfinite(event.output_sum):
             return
         everything = story.all(EvaluationMeasured)

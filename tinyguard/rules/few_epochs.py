@@ -82,6 +82,7 @@ class FewEpochs(Rule):
 
     code = "TNY601"
     severity = Severity.WARNING
+    needs_whole_program = True
     on = (RunEnded,)
     serves = ("C1", "R1")
     bad = (
@@ -310,7 +311,7 @@ def _few(plan: TrainingPlanned, story: Story) -> tuple[int, str]:
         return 0, ""
     built = loader_of(plan.loader, story)
     size = size_of(plan.samples, built.dataset if built else None) or 0
-    known, classes = published(plan.samples), plan.samples.classes or 0
+    known, classes = published(plan.samples), plan.samples.classes or plan.samples.labels or 0
     if known is not None:
         few = known.few_epochs if size > PART * known.train else 0
         return few, f"{known.name} ({size:,} samples, {known.classes} classes)"

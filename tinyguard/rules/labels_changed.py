@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, LabelsOfOtherLoader
+from tinyguard.events import BackwardRan, CopiesDisagree, Event, LabelsOfOtherLoader
 from tinyguard.events import LabelsChanged as Seen
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
@@ -63,7 +63,7 @@ class LabelsChanged(Rule):
 
     code = "TNY214"
     severity = Severity.ERROR
-    on = (Seen, LabelsOfOtherLoader)
+    on = (Seen, LabelsOfOtherLoader, CopiesDisagree)
     serves = ("W4",)
     bad = (
         # two random numbers where one was meant
@@ -90,6 +90,15 @@ for points, labels in zip(input_loader, label_loader):
     nn.functional.cross_entropy(model(points), labels).backward()
     optimizer.step()
 """,
+        # copies of each input; the labels are copied in another order
+        _START
+        + """
+# %%
+points, labels = torch.randn(64, 8), torch.randint(0, 4, (64,))
+data = TensorDataset(points.repeat(4, 1), labels.repeat_interleave(4))  # TNY214 live
+loader = DataLoader(data, batch_size=16, shuffle=True)
+"""
+        + _TRAINING,
     )
     good = (
         # two loaders side by side, each in the order of the data
@@ -137,11 +146,45 @@ for epoch in range(3):
         nn.functional.mse_loss(model(noisy), noise).backward()
         optimizer.step()
 """,
+        # copies of each input, with its label
+        _START
+        + """
+# %%
+points, labels = torch.randn(64, 8), torch.randint(0, 4, (64,))
+data = TensorDataset(points.repeat(4, 1), labels.repeat(4))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+"""
+        + _TRAINING,
+        # each input once with each of its tags
+        _START
+        + """
+# %%
+points, tags = torch.randn(64, 8), torch.arange(4)
+data = TensorDataset(points.repeat_interleave(4, 0), tags.repeat(64))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+"""
+        + _TRAINING,
+        # pairs: whether two inputs belong together is no label of one of them
+        _START
+        + """
+# %%
+points = torch.randn(64, 8)
+data = TensorDataset(points.repeat(4, 1), torch.randn(256, 8), torch.randint(0, 4, (256,)))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+model = nn.Linear(16, 4)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for left, right, labels in loader:
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(torch.cat([left, right], 1)), labels).backward()
+    optimizer.step()
+""",
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         if isinstance(event, LabelsOfOtherLoader):
             yield self._from_two_loaders(event, story)
+        if isinstance(event, CopiesDisagree) and _labels_are_learnt(event, story):
+            yield self._of_copies(event, story)
         if not isinstance(event, Seen) or event.changed < LEAST * event.seen or not _labels_are_learnt(event, story):
             return
         built = loader_of(event.loader, story)
@@ -158,6 +201,23 @@ for epoch in range(3):
                 ("the data set was built here", data.place if data is not None else None),
                 ("the batches are drawn here", event.place),
             ),
+            seen=event.seen,
+            changed=event.changed,
+            by_chance=event.by_chance,
+        )
+
+    def _of_copies(self, event: CopiesDisagree, story: Story) -> Finding:
+        built = loader_of(event.loader, story)
+        data = story.built(built.dataset) if built is not None else None
+        return self.finding(
+            f"`{story.name(event.loader, 'this loader')}` gives most inputs several times, with labels that differ: "
+            f"{event.changed} of {event.seen} copies have another label than the first, as many as chance would change "
+            f"({event.by_chance:.0%})",
+            data.place if data is not None and data.place.line else event.place,
+            remedy="repeat inputs and labels in the same way: `x.repeat(n, 1)` goes with `y.repeat(n)`, "
+            "`x.repeat_interleave(n, 0)` with `y.repeat_interleave(n)`",
+            cause="an input meets the labels of others",
+            related=(("the batches are drawn here", event.place),),
             seen=event.seen,
             changed=event.changed,
             by_chance=event.by_chance,
@@ -180,6 +240,6 @@ for epoch in range(3):
         )
 
 
-def _labels_are_learnt(event: Seen, story: Story) -> bool:
+def _labels_are_learnt(event: Seen | CopiesDisagree, story: Story) -> bool:
     """A loss of class numbers was differentiated on batches of this loader."""
     return any(ran.loader == event.loader and ran.criterion in CLASS_NUMBERS for ran in story.all(BackwardRan))

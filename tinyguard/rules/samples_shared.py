@@ -49,6 +49,12 @@ for epoch in range(2):
 """
 
 
+_LOADERS = """
+train_loader = DataLoader(TensorDataset(train_inputs, answers[ours]), batch_size=16, shuffle=True)
+val_loader = DataLoader(TensorDataset(val_inputs, answers[theirs]), batch_size=16)
+"""
+
+
 class SamplesShared(Rule):
     """Data that a model is evaluated on is, in part, data that it is trained on.
 
@@ -154,6 +160,17 @@ train_loader = DataLoader(TensorDataset(inputs.clone(), labels), batch_size=16, 
 val_loader = DataLoader(TensorDataset(inputs[held_out], labels[held_out]), batch_size=16)  # TNY215 live
 """
         + _RUN,
+        # copied before the split, which stands alone
+        _START
+        + """
+# %%
+more, answers = inputs.repeat(3, 1), labels.repeat(3)
+order = torch.randperm(len(more))
+ours, theirs = order[:192], order[192:]  # TNY215 live
+train_inputs, val_inputs = more[ours], more[theirs]
+"""
+        + _LOADERS
+        + _RUN,
     )
     good = (
         bad[0].replace("range(64, 96)", "range(80, 96)").replace("  # TNY215 live", ""),
@@ -228,6 +245,17 @@ val_loader = DataLoader(val_set, batch_size=16)
         + """
 print(validate(model, train_part_loader))
 """,
+        # copied after it
+        _START
+        + """
+# %%
+more, answers = inputs, labels
+order = torch.randperm(len(more))
+ours, theirs = order[:64].repeat(3), order[64:]
+train_inputs, val_inputs = more[ours], more[theirs]
+"""
+        + _LOADERS
+        + _RUN,
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
@@ -245,12 +273,15 @@ print(validate(model, train_part_loader))
         shared = _shared(evaluated, trained, story)
         if shared is None:
             return
-        count, size = shared
+        count, size, split = shared
         name, other = story.name(evaluated.loader, "this loader"), story.name(trained.loader, "the training loader")
         yield self.finding(
             f"{count} of the {size} samples of `{name}` are in `{other}`, too, which the model is trained on",
-            _birth(evaluated, trained, story),
-            remedy="split the data once, with `random_split` or one permutation, and build both loaders on the parts",
+            split or _birth(evaluated, trained, story),
+            remedy="copy, oversample or augment after the split, and the training part only; before it, take out what "
+            "is in the data twice"
+            if split
+            else "split the data once, with `random_split` or one permutation, and build both loaders on the parts",
             cause="the evaluation measures, in part, what the model remembers",
             related=(
                 ("the training data", _birth(trained, evaluated, story)),
@@ -273,8 +304,11 @@ def _held_out(evaluated: LoaderBuilt, story: Story) -> bool:
     return "evaluation" in claims and not any("train" in name.lower() for name in names)
 
 
-def _shared(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> tuple[int, int] | None:
-    """How many samples they share, of how many that are evaluated on; None: too few, or all there are."""
+def _shared(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> tuple[int, int, Place | None] | None:
+    """How many samples they share, of how many that are evaluated on, and where these were parted.
+
+    None: too few, or all there are.
+    """
     if evaluated.loader == trained.loader:
         return None
     if evaluated.dataset == trained.dataset and not (evaluated.sampler or trained.sampler):
@@ -287,9 +321,9 @@ def _shared(evaluated: LoaderBuilt, trained: LoaderBuilt, story: Story) -> tuple
             if seen.loader != evaluated.loader:
                 size, other = other, size
             if seen.how == "content" and _many(seen.shared, size, other, trained.samples.size):
-                return seen.shared, size
+                return seen.shared, size, seen.split
             if seen.how == "indices" and seen.shared >= LEAST * size:
-                return seen.shared, size
+                return seen.shared, size, None
     return None
 
 

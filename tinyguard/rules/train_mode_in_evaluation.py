@@ -123,7 +123,10 @@ for inputs, labels in test_loader:  # TNY302
         .replace("model(inputs).argmax(dim=1)", "sum(model(inputs) for _ in range(10)).argmax(dim=1)")
         .replace("  # TNY302", ""),
         # The loss on the training data, measured in train mode, is what training sees.
-        bad[0].replace("in test_loader:  # TNY302", "in train_loader:").replace("correct / 8", "correct / 16"),
+        bad[0]
+        .replace("in test_loader:  # TNY302", "in train_loader:")
+        .replace("correct / 8", "correct / 16")
+        .replace("test_loader", "other_loader"),
         # A look at the untrained model: chance, whatever the mode.
         """
 # %%

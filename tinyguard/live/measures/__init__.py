@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -11,11 +12,13 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.numbering import Numbering
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
+from tinyguard.live.measures.replaced import Replaced
 from tinyguard.live.measures.saved_weights import SavedWeights
 from tinyguard.live.measures.scales import Scales
 from tinyguard.live.measures.seen import Seen
@@ -24,6 +27,7 @@ from tinyguard.live.measures.ties import Ties
 from tinyguard.live.measures.units import Units
 from tinyguard.live.measures.unregistered import Unregistered
 from tinyguard.live.measures.updates import Updates
+from tinyguard.live.measures.varying import Varying
 from tinyguard.live.measures.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ class Measure(Protocol):
 
 def measures() -> tuple[Measure, ...]:
     """A new one of each; those that others read come first."""
-    readings = Readings()
+    readings, evaluation = Readings(), Evaluation()
     return (
         readings,
         NotFinite(readings),
@@ -56,14 +60,18 @@ def measures() -> tuple[Measure, ...]:
         Targets(),
         Labels(),
         Repeats(),
+        Replaced(),
+        Numbering(),
         Inputs(),
         Scales(),
         Parts(),
         Seen(),
         Pairs(),
         Generators(),
+        Varying(),
         Waiting(),
-        Evaluation(),
+        evaluation,
+        Comparisons(evaluation),
         SavedWeights(),
         Ties(),
         Unregistered(),

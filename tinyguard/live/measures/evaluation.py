@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -55,6 +56,9 @@ class Evaluation:
     The labels are those of the batch that was drawn last, whatever is done with them. Nothing is asked of the device
     before the pass is over.
     """
+
+    def __init__(self) -> None:
+        self.on_predictions: list[Callable[[nn.Module, Pass, Where, Tensor], None]] = []
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
@@ -181,6 +185,8 @@ class Evaluation:
         if not tally.predicted or model is None or not (on_cpu or self._recorder.affordable):
             return
         predicted, labels = torch.cat(tally.predicted).cpu(), torch.cat(tally.labels).cpu()
+        for act in self.on_predictions:
+            act(model, passed, where, predicted)
         if int(labels.min()) < 0 or int(labels.max()) >= tally.classes:
             return  # labels of something else, or some that are to be ignored
         predictions, of_labels = torch.bincount(predicted), torch.bincount(labels)

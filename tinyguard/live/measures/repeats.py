@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.data import IterableDataset, RandomSampler, SequentialSampler
+from torch.utils.data import IterableDataset, RandomSampler, SequentialSampler, WeightedRandomSampler
 
-from tinyguard.events import BatchesRepeated, InputsRepeated
+from tinyguard.events import BatchesRepeated, InputsRepeated, SamplesLeftOut
 from tinyguard.live.batches import fingerprint, inputs_of, varied
 from tinyguard.live.cells import Execution
 from tinyguard.live.loaders import Pass
@@ -33,6 +33,8 @@ class Begun:
         self.sequential = plain and type(sampler) is SequentialSampler
         self.shuffle = plain and type(sampler) is RandomSampler
         self.batch_size = loader.batch_size
+        # (weights, samples) of a sampler that can draw the first few samples only
+        self.weights = _weights(sampler, loader.dataset) if plain and type(sampler) is WeightedRandomSampler else None
         self.batches = 0 if isinstance(loader.dataset, IterableDataset) else _length(loader)
         self.cell: Execution | None = None
         self.passes = 0
@@ -83,6 +85,13 @@ class Repeats:
 
     def _drawn(self, loader: int, batch: Any) -> None:
         passed, begun = self._loaders.latest, self._begun.get(loader)
+        if begun is not None and begun.weights is not None and passed is not None:
+            weights, size = begun.weights
+            begun.weights = None
+            where = passed.where or self._recorder.here()
+            self._recorder.emit(
+                SamplesLeftOut, where, loader=loader, samples=passed.samples, weights=weights, size=size
+            )
         if passed is None or passed.batches != 1 or begun is None or begun.batches < 2 or begun.passes > MOST_PASSES:
             return
         inputs, content = inputs_of(batch), fingerprint(batch)
@@ -159,6 +168,11 @@ class Repeats:
                 batch_size=begun.batch_size,
                 shuffle=begun.shuffle,
             )
+
+
+def _weights(sampler: WeightedRandomSampler, dataset: Any) -> tuple[int, int] | None:
+    weights, size = len(sampler.weights), _length(dataset)
+    return (weights, size) if 2 * weights <= size else None
 
 
 def _length(loader: Any) -> int:

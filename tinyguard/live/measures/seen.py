@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from tinyguard.events import LabelsChanged, SamplesShared
+from tinyguard.events import CopiesDisagree, LabelsChanged, LoaderBuilt, SamplesShared
+from tinyguard.finding import Place
 from tinyguard.live.batches import inputs_of, labels_of, row_hashes
+from tinyguard.live.lineage import parting
 from tinyguard.live.loaders import Pass
 
 if TYPE_CHECKING:
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 2048  # of each loader that are remembered, and as many that are compared in each later pass
 MOST_LOADERS = 16  # that are remembered
+MOST_BUILT = 1000  # whose line is remembered
 AGAIN = 32  # inputs met again, before their labels are judged
 OFTEN = 0.75  # of what chance would change; labels that are made noisy on purpose, 20 % of them, stay far below
+MOSTLY = 0.5  # of a pass, when its inputs are called copies
+FEWEST = 8  # copies that agree by chance, when it is told that they do no more often
 IN_COMMON = 16  # inputs of two loaders, before it is told
 DOUBLES = 0.02  # of a loader's inputs; where more are the same, two equal inputs need not be one sample ...
 RICH = 8  # ... but for inputs of so many different values, none of them by chance
@@ -35,6 +40,8 @@ class Drawn:
         self.read = 0  # samples of this pass
         self.again: set[int] = set()  # inputs of this pass
         self.seen = self.changed = 0  # inputs of later passes
+        self.copies = self.disagreeing = 0  # inputs that came again in the first pass; of them with another label
+        self.pairs = True  # a batch is inputs and labels, and nothing else
         self.told = False
         self.rich = False
 
@@ -55,6 +62,8 @@ class Drawn:
             if self.passes == 1:
                 if key in self.labels:
                     self.double.add(key)
+                    self.copies += 1
+                    self.disagreeing += label != self.labels[key]
                 else:
                     self.labels[key] = label
             elif key in self.labels and key not in self.double and key not in self.again and label is not None:
@@ -69,6 +78,17 @@ class Drawn:
         total = counts.total()
         return 1 - sum((count / total) ** 2 for count in counts.values()) if total else 0.0
 
+    @property
+    def disagree(self) -> bool:
+        """Most inputs are copies, and the labels of copies are as good as drawn at random.
+
+        Copies that never agree are something else: a picture once with each of its tags.
+        """
+        expected = (1 - self.by_chance) * self.copies  # that agree by chance
+        agreeing = self.copies - self.disagreeing
+        most = self.rich and self.pairs and self.copies >= max(AGAIN, MOSTLY * (self.copies + len(self.labels)))
+        return most and expected >= FEWEST and FEWEST / 2 <= agreeing <= expected / OFTEN
+
 
 class Seen:
     """Remembers the inputs of the first batches of each loader, while affordable."""
@@ -76,13 +96,19 @@ class Seen:
     def __init__(self) -> None:
         self._drawn: dict[int, Drawn] = {}  # by loader
         self._told: set[frozenset[int]] = set()  # pairs of loaders
+        self._built: dict[int, Place] = {}  # where loaders were built
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
         self._loaders = witness.loaders
+        self._loaders.on_built.append(self._remember)
         self._loaders.on_start.append(self._start)
         self._loaders.on_batch.append(self._read)
         self._loaders.on_pass.append(self._end)
+
+    def _remember(self, _loader: Any, event: LoaderBuilt) -> None:
+        if len(self._built) < MOST_BUILT:
+            self._built[event.loader] = event.via[0] if event.via else event.place
 
     def _start(self, _loader: Any, passed: Pass) -> None:
         drawn = self._drawn.get(passed.loader)
@@ -108,6 +134,7 @@ class Seen:
             return
         if not drawn.labels:
             drawn.rich = is_rich(inputs[0])
+            drawn.pairs = isinstance(batch, (tuple, list)) and len(batch) == 2
         known = labels is not None and len(labels) == len(inputs)
         drawn.take(row_hashes(inputs), labels.long().tolist() if known and labels is not None else [None] * len(inputs))
         if drawn.passes > 1 and drawn.seen >= AGAIN and drawn.changed >= OFTEN * drawn.by_chance * drawn.seen > 0:
@@ -130,6 +157,16 @@ class Seen:
         mine = self._drawn.get(passed.loader)
         if mine is None or mine.passes > 1 or not mine.unique:
             return
+        if passed.whole and mine.disagree:
+            self._recorder.emit(
+                CopiesDisagree,
+                passed.where,
+                loader=passed.loader,
+                samples=passed.samples,
+                seen=mine.copies,
+                changed=mine.disagreeing,
+                by_chance=mine.by_chance,
+            )
         for other, theirs in self._drawn.items():
             pair = frozenset((passed.loader, other))
             if other == passed.loader or pair in self._told or not theirs.unique:
@@ -147,7 +184,18 @@ class Seen:
                     size=len(mine.labels),
                     other_size=len(theirs.labels),
                     how="content",
+                    split=self._split(passed.loader, other),
                 )
+
+    def _split(self, one: int, other: int) -> Place | None:
+        """The statement that parted the data of the two loaders."""
+        places = [self._built.get(loader) for loader in (one, other)]
+        lines = [(place.cell, place.line) for place in places if place is not None and place.cell is not None]
+        cells = self._recorder.places.cells
+        if len(lines) < 2:
+            return None
+        found = parting(dict.fromkeys(cells.executions.values()), *lines)
+        return Place(cells.path, *found) if found is not None else None
 
 
 def is_rich(sample: Tensor) -> bool:
