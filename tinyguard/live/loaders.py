@@ -251,6 +251,7 @@ class Loaders:
         passed = self._passes.get(key)
         if passed is not None:
             passed.whole = True
+            self._addresses.pop(passed.loader, None)  # the memory of its last batch is soon another's
         self._over(key)
 
     def _over(self, key: int) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 
 from tinyguard.events import DimensionGuessed, ModelBuilt, ModelUse, ModeSet, Parameters
 from tinyguard.finding import Place
 from tinyguard.live.attention import Attention
+from tinyguard.live.forwards import listen
 from tinyguard.live.graph import tag, tag_first
 from tinyguard.live.patches import Patches
 from tinyguard.live.recorder import Recorder, Use, Where
@@ -48,7 +47,7 @@ class Modules:
         self.on_enter: list[Callable[[list[nn.Module], Any], None]] = []
         self.on_built: list[Callable[[nn.Module], None]] = []
         self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
-        self._handles: list[Any] = []
+        self._end: Callable[[], None] | None = None  # listens to forward passes no longer
         self._last: list[weakref.ref[nn.Module]] = []  # whose forward passes were seen last
 
     def attach(self, patches: Patches) -> None:
@@ -186,18 +185,15 @@ class Modules:
     # --- forward passes -----------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Hooks into every forward pass, for as long as the window is open."""
-        if not self._handles:
+        """Listens to every forward pass, for as long as the window is open."""
+        if self._end is None:
             before, after = self._recorder.observer(self._entered), self._recorder.observer(self._left)
-            self._handles = [
-                hooks.register_module_forward_pre_hook(_outside_compiler(before)),
-                hooks.register_module_forward_hook(_outside_compiler(after), always_call=True),
-            ]
+            self._end = listen(before, after)
 
     def rest(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        if self._end is not None:
+            self._end()
+            self._end = None
         self.begin()
 
     def begin(self) -> None:
@@ -256,17 +252,6 @@ class Modules:
 
 
 MOST_USES = 64  # forward passes that are remembered until the next backward
-
-
-def _outside_compiler(hook: Callable[..., None]) -> Callable[..., None]:
-    """Touching the state of Python in a compiled model would force a compilation at every call."""
-
-    @functools.wraps(hook)
-    def outside(*args: Any) -> None:
-        if not torch.compiler.is_compiling():
-            hook(*args)
-
-    return outside
 
 
 def is_criterion(module: nn.Module) -> bool:

@@ -40,7 +40,7 @@ class Names:
                 if isinstance(value, Dataset):
                     self._loaders.dataset_built(value, (self._place(name, execution), ()))
                 continue
-            number = self._recorder.numbers.of(value)
+            number = self._recorder.numbers.of(unwrapped(value))
             if self._known.get(name) != number:
                 self._known[name] = number
                 self._learn(name, value)
@@ -85,7 +85,7 @@ class Names:
     def _look_in(self, frame: FrameType) -> None:
         for name, value in variables(frame).items():
             if name != "self" and is_named(value):
-                number = self._recorder.numbers.of(value)
+                number = self._recorder.numbers.of(unwrapped(value))
                 if (name, number) not in self._local:
                     self._local.add((name, number))
                     self._learn(name, value)
@@ -106,6 +106,12 @@ class Names:
         running = self._recorder.places.line_in_cell()
         lines = [line for line in binding_lines(execution.source).get(name, ()) if running is None or line <= running]
         return Place(path, execution.number, lines[-1] if lines else 0)
+
+
+def unwrapped(value: Any) -> Any:
+    """What does the work in a loader or optimizer that accelerate has prepared."""
+    inner = vars(value).get("base_dataloader" if isinstance(value, DataLoader) else "optimizer")
+    return inner if isinstance(value, (DataLoader, Optimizer)) and is_named(inner) else value
 
 
 def is_named(value: Any) -> bool:

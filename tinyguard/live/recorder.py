@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
+from torch._C._functorch import peek_interpreter_stack
+
 from tinyguard.errors import TrainingStoppedError
 from tinyguard.events import Event, ModelUse, Parameters
 from tinyguard.finding import Place
@@ -51,6 +53,7 @@ class Recorder:
         self._sink = sink
         self._on_fault = on_fault
         self._busy = False
+        self._paused = 0
         self.spent_s = 0.0  # in observers
         self._started = perf_counter()
         self._thread = threading.get_ident()
@@ -84,7 +87,9 @@ class Recorder:
 
         @functools.wraps(function)
         def observing(*args: Any, **kwargs: Any) -> None:
-            if not self.on or self._busy or threading.get_ident() != self._thread:
+            if not self.on or self._busy or self._paused or threading.get_ident() != self._thread:
+                return
+            if peek_interpreter_stack() is not None:  # inside torch.func.vmap or grad: tensors that hold no data
                 return
             self._busy = True
             began = perf_counter()
@@ -101,14 +106,21 @@ class Recorder:
 
         return observing
 
+    def pause(self) -> None:
+        """Nothing is observed until as many calls of `go_on`: a compiler runs the program on tensors without data."""
+        self._paused += 1
+
+    def go_on(self) -> None:
+        self._paused = max(self._paused - 1, 0)
+
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Nothing is observed of what this thread does in here: it is none of the user's doing."""
-        before, self._busy = self._busy, True
+        """Nothing is observed in here: it is none of the user's doing."""
+        self.pause()
         try:
             yield
         finally:
-            self._busy = before
+            self.go_on()
 
     def leaves(self, tensors: Any, *, complete: bool = True) -> Parameters:
         return Parameters(frozenset(map(self.numbers.of, tensors)), complete)

@@ -9,6 +9,7 @@ from tinyguard.events import CellExecuted, Event
 from tinyguard.finding import Place
 from tinyguard.live.attention import Attention
 from tinyguard.live.cells import Cells, Execution
+from tinyguard.live.compiling import Compiling
 from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
@@ -50,13 +51,14 @@ class Witness:
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
+        self.patches = Patches()
         self.modules = Modules(self.recorder, self.attention, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
         self.work = Work(self.recorder, self.optimizers, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
-        self.patches = Patches()
+        self.compiling = Compiling(self.recorder, self.patches)
         self._histories = Histories(namespace)
         self._printed = Printed(self.recorder, self._heard)
         self._order = 0
@@ -71,6 +73,7 @@ class Witness:
         self.optimizers.before_backward += (self._look_at_names, self.names.look_around)
 
     def attach(self) -> None:
+        self.compiling.attach()  # first: what others put in front of the same functions is theirs to observe
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self.patches)
         for measure in (self.counting, *measures()):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.optim import Optimizer
 
 from tinyguard.events import EvaluationMeasured
+from tinyguard.live.forwards import listen
 from tinyguard.live.loaders import Addresses, Pass, address, addresses
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Where
@@ -66,10 +66,9 @@ class Evaluation:
         self._passes: dict[int, Measuring] = {}  # by loader
         self._work = witness.work
         self._told = self._depth = 0
-        self._handles: list[Any] = []
-        self._off = False
+        self._end: Callable[[], None] | None = None  # listens to forward passes no longer
         observer = self._recorder.observer
-        self._entered, self._left = _plainly(observer(self._enter)), _plainly(observer(self._leave))
+        self._entered, self._left = observer(self._enter), observer(self._leave)
         witness.loaders.on_batch.append(self._drawn)
         witness.optimizers.on_step.append(self._stepped)
         witness.loaders.on_pass.append(self._over)
@@ -80,7 +79,7 @@ class Evaluation:
     def _drawn(self, loader: int, batch: Any) -> None:
         measuring = self._passes.get(loader)
         if measuring is None:
-            if self._off or self._told >= MOST_EVENTS or not self._recorder.affordable:
+            if self._told >= MOST_EVENTS or not self._recorder.affordable:
                 return
             measuring = self._passes[loader] = Measuring(self._recorder.here())
         elif measuring.trains or self._trains(loader):
@@ -103,7 +102,7 @@ class Evaluation:
 
     def _stepped(self, _optimizer: Optimizer) -> None:
         """Something is trained: whoever has drawn a batch to look at, and keeps the iterator, evaluates nothing now."""
-        if self._handles:
+        if self._end is not None:
             self._rest()
             for measuring in self._passes.values():
                 measuring.labels = None
@@ -122,17 +121,14 @@ class Evaluation:
     # --- forward passes -----------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        if not self._handles:
+        if self._end is None:
             self._depth = 0
-            self._handles = [
-                hooks.register_module_forward_pre_hook(self._entered),
-                hooks.register_module_forward_hook(self._left, always_call=True),
-            ]
+            self._end = listen(self._entered, self._left)
 
     def _rest(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        if self._end is not None:
+            self._end()
+            self._end = None
 
     def _enter(self, _module: nn.Module, _inputs: Any) -> None:
         self._depth += 1
@@ -140,10 +136,6 @@ class Evaluation:
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         self._depth = max(self._depth - 1, 0)
         if self._depth or (module.training and torch.is_grad_enabled()):
-            return
-        if module._compiled_call_impl is not None or type(module).__name__ == "OptimizedModule":
-            self._off = True  # hooks that come and go would have it compiled again and again
-            self._rest()
             return
         measuring = self._behind(inputs)
         if measuring is not None and measuring.labels is not None:
@@ -223,13 +215,3 @@ def _labels(batch: Any) -> Tensor | None:
         last = tensor if several else None
     whole = last is not None and not (last.is_floating_point() or last.is_complex() or last.dtype is torch.bool)
     return last if whole and last is not None and last.dim() == 1 and type(last) is Tensor else None
-
-
-def _plainly(hook: Any) -> Any:
-    """Without a result, which would take the place of the module's; and out of the compiler's sight."""
-
-    def plain(*args: Any) -> None:
-        if not torch.compiler.is_compiling():
-            hook(*args)
-
-    return plain
