@@ -566,6 +566,25 @@ class LoaderAwaited(Measured):
     batch_size: int | None = None
 
 
+class BackwardPassedBy(Measured):
+    """A backward pass reaches nothing of some models that had run since the one before; place is the backward pass."""
+
+    models: tuple[ModelUse, ...]  # these; they ran with gradients on, the last one last
+    reaches: Parameters
+    frozen: bool  # no parameter of these models asks for a gradient
+    numbers: int | None = None  # elements in what it reaches, when they are frozen
+
+
+class FeaturesCutOff(Measured):
+    """A layer is given the output of another one without its graph; place is the line that cuts it, on every way."""
+
+    layer: str  # whose output it is, as the user reaches it: "model.encoder"; "" not known
+    parameters: Parameters  # of it, those that ask for a gradient
+    given: Parameters  # of the layer that gets it
+    pretrained: bool | None  # weights were loaded into what is cut off
+    training: bool
+
+
 class ParametersHidden(Measured):
     """A model keeps trainable parameters where `parameters()` does not find them; place is where its class puts them.
 

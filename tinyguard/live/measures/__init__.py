@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.cuts import Cuts
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -67,4 +68,5 @@ def measures() -> tuple[Measure, ...]:
         SavedWeights(),
         Ties(),
         Unregistered(),
+        Cuts(),
     )
