@@ -566,6 +566,15 @@ class LoaderAwaited(Measured):
     batch_size: int | None = None
 
 
+class AllPairsCompared(Measured):
+    """A loss compares each prediction with the target of every sample: the shapes were broadcast; place is the loss."""
+
+    criterion: str  # torch.nn.functional's name: "mse_loss"; empty: a difference that the user wrote
+    prediction: tuple[int, ...]
+    target: tuple[int, ...]
+    models: tuple[ModelUse, ...] = ()
+
+
 class BackwardPassedBy(Measured):
     """A backward pass reaches nothing of some models that had run since the one before; place is the backward pass."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.cuts import Cuts
+from tinyguard.live.measures.differences import Differences
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -69,4 +70,5 @@ def measures() -> tuple[Measure, ...]:
         Ties(),
         Unregistered(),
         Cuts(),
+        Differences(),
     )
