@@ -28,7 +28,7 @@ WELL = {training.name: training for training in map(load, paths(HEALTHY))}
 MISSED = set(
     """
     accumulation_cleared_each_batch attention_over_the_batch average_never_updated
-    backbone_unfrozen_too_late classes_in_another_order clipped_before_unscaled configured_epochs_unused
+    backbone_unfrozen_too_late classes_in_another_order configured_epochs_unused
     dataset_changed_after_its_loader discriminator_steps_the_generator dropout_never_off labels_permuted
     labels_repeated_in_the_wrong_order left_over_subset metric_of_the_training_loader noise_on_the_test_set
     normalised_over_the_batch optimizer_of_the_uncopied_model oversampled_before_the_split

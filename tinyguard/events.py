@@ -575,6 +575,19 @@ class AllPairsCompared(Measured):
     models: tuple[ModelUse, ...] = ()
 
 
+class ClippedWhileScaled(Measured):
+    """Gradients are clipped, and then a scaler takes its scale out of them and steps; place is where they are clipped.
+
+    The same limit would have been far below or far above what it is without the scale.
+    """
+
+    optimizer: int
+    by: str  # "clip_grad_norm_", "clip_grad_value_"
+    limit: float
+    scale: float  # of the loss, in this step
+    step: Place  # where the scaler steps
+
+
 class BackwardPassedBy(Measured):
     """A backward pass reaches nothing of some models that had run since the one before; place is the backward pass."""
 

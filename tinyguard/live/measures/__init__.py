@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.clipping import Clipping
 from tinyguard.live.measures.cuts import Cuts
 from tinyguard.live.measures.differences import Differences
 from tinyguard.live.measures.evaluation import Evaluation
@@ -71,4 +72,5 @@ def measures() -> tuple[Measure, ...]:
         Unregistered(),
         Cuts(),
         Differences(),
+        Clipping(),
     )
