@@ -29,10 +29,10 @@ MISSED = set(
     """
     accumulation_cleared_each_batch attention_over_the_batch average_never_updated
     backbone_unfrozen_too_late classes_in_another_order configured_epochs_unused
-    dataset_changed_after_its_loader discriminator_steps_the_generator dropout_never_off labels_permuted
-    labels_repeated_in_the_wrong_order left_over_subset metric_of_the_training_loader noise_on_the_test_set
-    normalised_over_the_batch optimizer_of_the_uncopied_model oversampled_before_the_split
-    predictions_made_once probabilities_into_kl_div recurrence_along_the_batch sampler_weights_of_classes
+    dataset_changed_after_its_loader dropout_never_off labels_permuted labels_repeated_in_the_wrong_order
+    left_over_subset metric_of_the_training_loader noise_on_the_test_set normalised_over_the_batch
+    optimizer_of_the_uncopied_model oversampled_before_the_split predictions_made_once
+    probabilities_into_kl_div recurrence_along_the_batch sampler_weights_of_classes
     scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop ten_outputs_for_twenty_classes
     three_epochs_for_two_hundred_classes tied_weights_untied
     """.split()

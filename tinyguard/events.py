@@ -588,6 +588,18 @@ class ClippedWhileScaled(Measured):
     step: Place  # where the scaler steps
 
 
+class GradientsOpposed(Measured):
+    """Two optimizers step the same parameters in turn, with gradients that point against each other, step after step.
+
+    Place is the step of the later one.
+    """
+
+    optimizer: int
+    other: int
+    shared: Parameters
+    cosines: tuple[float, ...]  # of the angles between the gradients of two steps, one after the other
+
+
 class BackwardPassedBy(Measured):
     """A backward pass reaches nothing of some models that had run since the one before; place is the backward pass."""
 

@@ -14,6 +14,7 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.opposition import Opposition
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
@@ -73,4 +74,5 @@ def measures() -> tuple[Measure, ...]:
         Cuts(),
         Differences(),
         Clipping(),
+        Opposition(),
     )
