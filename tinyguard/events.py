@@ -618,6 +618,59 @@ class LoaderAwaited(Measured):
     batch_size: int | None = None
 
 
+class AllPairsCompared(Measured):
+    """A loss compares each prediction with the target of every sample: the shapes were broadcast; place is the loss."""
+
+    criterion: str  # torch.nn.functional's name: "mse_loss"; empty: a difference that the user wrote
+    prediction: tuple[int, ...]
+    target: tuple[int, ...]
+    models: tuple[ModelUse, ...] = ()
+
+
+class ClippedWhileScaled(Measured):
+    """Gradients are clipped, and then a scaler takes its scale out of them and steps; place is where they are clipped.
+
+    The same limit would have been far below or far above what it is without the scale.
+    """
+
+    optimizer: int
+    by: str  # "clip_grad_norm_", "clip_grad_value_"
+    limit: float
+    scale: float  # of the loss, in this step
+    step: Place  # where the scaler steps
+
+
+class GradientsOpposed(Measured):
+    """Two optimizers step the same parameters in turn, with gradients that point against each other, step after step.
+
+    Place is the step of the later one.
+    """
+
+    optimizer: int
+    other: int
+    shared: Parameters
+    cosines: tuple[float, ...]  # of the angles between the gradients of two steps, one after the other
+
+
+class BackwardPassedBy(Measured):
+    """A backward pass reaches nothing of some models that had run since the one before; place is the backward pass."""
+
+    models: tuple[ModelUse, ...]  # these; they ran with gradients on, the last one last
+    reaches: Parameters
+    frozen: bool  # no parameter of these models asks for a gradient
+    numbers: int | None = None  # elements in what it reaches, when they are frozen
+
+
+class FeaturesCutOff(Measured):
+    """A layer is given the output of another one without its graph; place is the line that cuts it, on every way."""
+
+    layer: str  # whose output it is, as the user reaches it: "model.encoder"; "" not known
+    parameters: Parameters  # of it, those that ask for a gradient
+    given: Parameters  # of the layer that gets it
+    pretrained: bool | None  # weights were loaded into what is cut off
+    training: bool
+
+
 class ParametersHidden(Measured):
     """A model keeps trainable parameters where `parameters()` does not find them; place is where its class puts them.
 

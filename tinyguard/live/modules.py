@@ -45,6 +45,8 @@ class Modules:
         self.on_use: list[Callable[[Use], None]] = []
         # The modules whose forward begins, the root first, and the inputs of the innermost; while the window is open.
         self.on_enter: list[Callable[[list[nn.Module], Any], None]] = []
+        # Every module after its forward, with what it was given and gives; while the window is open.
+        self.on_leave: list[Callable[[nn.Module, Any, Any], None]] = []
         self.on_built: list[Callable[[nn.Module], None]] = []
         self.on_root: list[Callable[[nn.Module], None]] = []  # whole models, after each forward pass
         self._end: Callable[[], None] | None = None  # listens to forward passes no longer
@@ -213,6 +215,8 @@ class Modules:
             pass
         if self.criterion is module:
             self.criterion = None
+        for leave in self.on_leave:
+            leave(module, inputs, output)
         if isinstance(module, ACTIVATIONS) and isinstance(output, Tensor):
             tag_first(output, self._activations.get(self._recorder.numbers.of(module)))
         if self._running or is_criterion(module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import linecache
 import os
 import site
@@ -116,9 +117,14 @@ def _installed() -> set[str]:
 
 
 def _works_on(frame: FrameType, thing: Any) -> bool:
-    """The frame is of a method of this object."""
+    """The frame is of a method of this object; `train(optimizer)` is a function that it was handed to."""
     code = frame.f_code
-    return code.co_argcount > 0 and variables(frame).get(code.co_varnames[0]) is thing
+    if not code.co_argcount or variables(frame).get(code.co_varnames[0]) is not thing:
+        return False
+    methods = (vars(cls).get(code.co_name) for cls in type(thing).__mro__)
+    return code.co_varnames[0] == "self" or any(
+        getattr(inspect.unwrap(method), "__code__", None) is code for method in methods if callable(method)
+    )
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int | None, int | None, int | None, int | None]:

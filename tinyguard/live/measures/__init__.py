@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.clipping import Clipping
 from tinyguard.live.measures.comparisons import Comparisons
+from tinyguard.live.measures.cuts import Cuts
+from tinyguard.live.measures.differences import Differences
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -13,6 +16,7 @@ from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
 from tinyguard.live.measures.numbering import Numbering
+from tinyguard.live.measures.opposition import Opposition
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
 from tinyguard.live.measures.rates import Rates
@@ -75,4 +79,8 @@ def measures() -> tuple[Measure, ...]:
         SavedWeights(),
         Ties(),
         Unregistered(),
+        Cuts(),
+        Differences(),
+        Clipping(),
+        Opposition(),
     )
