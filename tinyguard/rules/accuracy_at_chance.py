@@ -32,11 +32,10 @@ _TRAINING = """
 # %% In[1]
 import torch
 from torch import nn
-from torchvision import datasets, transforms
 
 torch.manual_seed(0)
-train_data = datasets.FakeData(64, (1, 4, 4), num_classes=10, transform=transforms.ToTensor())
-test_data = datasets.FakeData(2000, (1, 4, 4), num_classes=10, transform=transforms.ToTensor(), random_offset=64)
+train_data = torch.utils.data.TensorDataset(torch.randn(64, 1, 4, 4), torch.randint(10, (64,)))
+test_data = torch.utils.data.TensorDataset(torch.randn(2000, 1, 4, 4), torch.randint(10, (2000,)))
 train_loader = torch.utils.data.DataLoader(train_data, batch_size=32, shuffle=True)
 test_loader = torch.utils.data.DataLoader(test_data, batch_size=500)
 
