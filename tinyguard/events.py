@@ -692,6 +692,7 @@ class TieBroken(Measured):
     names: tuple[str, ...]  # "embedding.weight", "head.weight"
     sides: tuple[Parameters, ...]  # the parameters that they have now
     how: str  # "load_state_dict"; empty: nobody saw it
+    one_memory: bool = False  # they are several parameters, whose numbers are the same memory
 
 
 class WeightsNotKept(Measured):

@@ -61,6 +61,14 @@ saved = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 model.load_state_dict(saved, assign=True)  # TNY307 live
 """
         + _TRAINING,
+        # a copy of the whole dict keeps the memory shared: each has its own gradient and momentum
+        _MODEL
+        + """
+# %%
+import copy
+model.load_state_dict(copy.deepcopy(model.state_dict()), assign=True)  # TNY307 live
+"""
+        + _TRAINING,
         # vectors from elsewhere take the place of one of them
         _MODEL
         + """
@@ -117,10 +125,11 @@ model.head = nn.Linear(4, 12)
                 continue
             model = story.name(broken.model, "the model")
             built = story.built(broken.model)
+            moves = "steps each on its own, in the same memory" if broken.one_memory else "moves them apart"
             since = "after load_state_dict" if broken.how else "since another parameter was put in the place of one"
             yield self.finding(
                 f"{' and '.join(f'`{name}`' for name in broken.names)} of `{model}` were one parameter, and are "
-                f"{len(broken.sides)} {since}: `{story.name(event.optimizer, 'the optimizer')}` moves them apart",
+                f"{len(broken.sides)} {since}: `{story.name(event.optimizer, 'the optimizer')}` {moves}",
                 broken.place,
                 remedy=f"tie them again before the optimizer is built: {model}.{broken.names[-1]} = "
                 f"{model}.{broken.names[0]}" + (", or load without assign=True" if broken.how else ""),

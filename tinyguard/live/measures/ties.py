@@ -84,7 +84,8 @@ class Ties:
             return
         now = _named(module)
         for tie in list(ties):
-            sides = {now[name].data_ptr(): now[name] for name in tie if name in now}
+            # Loaded with assign=True, they may be two parameters that share their memory.
+            sides = {id(now[name]) if how else now[name].data_ptr(): now[name] for name in tie if name in now}
             if len(sides) < 2:
                 continue
             ties.remove(tie)
@@ -99,6 +100,7 @@ class Ties:
                     names=tuple(tie),
                     sides=tuple(self._recorder.leaves([parameter]) for parameter in parameters),
                     how=how,
+                    one_memory=len({parameter.data_ptr() for parameter in parameters}) == 1,
                 )
 
     def _untied(self, parameters: list[Tensor]) -> bool:
