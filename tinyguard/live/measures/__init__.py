@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tinyguard.live.measures.comparisons import Comparisons
+from tinyguard.live.measures.dropping import Dropping
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -12,6 +13,7 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.mixing import Mixing
 from tinyguard.live.measures.numbering import Numbering
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
@@ -75,4 +77,6 @@ def measures() -> tuple[Measure, ...]:
         SavedWeights(),
         Ties(),
         Unregistered(),
+        Dropping(),
+        Mixing(),
     )
