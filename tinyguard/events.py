@@ -695,6 +695,30 @@ class TieBroken(Measured):
     one_memory: bool = False  # they are several parameters, whose numbers are the same memory
 
 
+class DropoutLeftOn(Measured):
+    """A model in eval mode drops at random: the function was called without `training`; place is the call."""
+
+    model: int
+    kind: str  # the class of the innermost module whose forward runs
+    function: str  # "dropout"
+    share: float  # that it drops
+
+
+class SamplesMixed(Measured):
+    """In a forward pass of a whole model, something ran along the samples of the batch; place is its call.
+
+    The batch is one of a loader, and the model's output has a row for each sample of it.
+    """
+
+    model: int
+    samples: int  # in the batch
+    loader: int
+    how: str  # "softmax", "recurrence", "attention", "batch norm"
+    layer: str  # the class of the layer, or the name of the function
+    shape: tuple[int, ...]  # of what it was given
+    training: bool  # the mode of the model
+
+
 class WeightsNotKept(Measured):
     """Weights that were put aside as a reference to those of the model are used again, after steps have changed them.
 

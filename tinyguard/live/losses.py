@@ -55,6 +55,8 @@ class Losses:
         self.on_loss: list[Callable[[tuple[int, ...]], None]] = []
         # What a loss is about to be given, or has just failed on: its name and arguments.
         self.before_loss: list[Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = []
+        # An activation that was applied: its name and arguments.
+        self.on_activation: list[Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = []
         self.patches: Patches | None = None
 
     def attach(self, patches: Patches) -> None:
@@ -144,7 +146,7 @@ class Losses:
                 if torch.compiler.is_compiling() or not self._looking():
                     return original(*args, **kwargs)
                 result = original(*args, **kwargs)
-                applied(result)
+                applied(result, name, args, kwargs)
                 if functional_form and len(args) < 2 and kwargs.get("dim") is None:
                     guessed(name)
                 return result
@@ -189,7 +191,9 @@ class Losses:
             for act in self.on_measure:
                 act()
 
-    def _applied(self, result: Any) -> None:
+    def _applied(self, result: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for act in self.on_activation:
+            act(name, args, kwargs)
         if isinstance(result, Tensor) and result.grad_fn is not None and place_in(result.grad_fn) is None:
             tag(result, self._recorder.here()[0])
 

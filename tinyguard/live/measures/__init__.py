@@ -8,6 +8,7 @@ from tinyguard.live.measures.clipping import Clipping
 from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.cuts import Cuts
 from tinyguard.live.measures.differences import Differences
+from tinyguard.live.measures.dropping import Dropping
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -15,6 +16,7 @@ from tinyguard.live.measures.inputs import Inputs
 from tinyguard.live.measures.labels import Labels
 from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
+from tinyguard.live.measures.mixing import Mixing
 from tinyguard.live.measures.numbering import Numbering
 from tinyguard.live.measures.opposition import Opposition
 from tinyguard.live.measures.pairs import Pairs
@@ -83,4 +85,6 @@ def measures() -> tuple[Measure, ...]:
         Differences(),
         Clipping(),
         Opposition(),
+        Dropping(),
+        Mixing(),
     )
