@@ -67,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "report": GROUND | {"", "notebook", "rule", "errors"},
     "watching": GROUND | {"errors", "guard", "report"},
-    "magic": GROUND | {"errors", "guard", "panel", "report", "rule", "watching"},
+    "magic": GROUND | {"errors", "guard", "live", "panel", "report", "rule", "watching"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "journal": GROUND | {"", "events", "errors"},
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},
