@@ -77,7 +77,8 @@ class Guard:
     def start(self) -> None:
         if self._keeps_journal:
             self._memory = Memory(self.cells.notebook, lambda text: self._complain(f"tinyguard: {text}"))
-        self._foresight.start(self._executed_before())
+        earlier = self._executed_before()
+        self._foresight.start(earlier, self.cells.below(earlier[-1].number or 0) if earlier else None)
         self._session.attach()
         self.on = True
         if self._session.alone:
