@@ -73,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     "watching": GROUND | {"errors", "guard", "panel", "report"},
     "doctor": GROUND | {"datasets", "live", "panel", "report", "splits"},
     "magic": GROUND
-    | {"doctor", "errors", "guard", "panel", "report", "rule", "watching", "checking", "bands", "bandfile"},
+    | {"doctor", "errors", "guard", "live", "panel", "report", "rule", "watching", "checking", "bands", "bandfile"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "journal": GROUND | {"", "events", "errors"},
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},

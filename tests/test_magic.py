@@ -42,9 +42,9 @@ class Session:
         self.notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
         nbformat.write(self.notebook, self.path)
 
-    def run(self, *cells: int) -> list[str]:
-        """What these cells show, in a new kernel."""
-        os.environ["JPY_SESSION_NAME"] = str(self.path)
+    def run(self, *cells: int, named: bool = True) -> list[str]:
+        """What these cells show, in a new kernel; `named`: the front end tells which file it runs."""
+        os.environ["JPY_SESSION_NAME"] = str(self.path) if named else ""
         client = nbclient.NotebookClient(
             self.notebook, allow_errors=True, coalesce_streams=True, resources={"metadata": {"path": self.path.parent}}
         )
@@ -76,6 +76,38 @@ def test_the_cause_is_named_in_the_cell_that_trains_with_its_cell_and_line(tmp_p
     assert "trained" in told[5]
     assert not any("TNY" in text for text in told[:5])
     assert "it found 1 hazard" in told[6]
+
+
+CONFIGURED = """
+from torch.utils.data import DataLoader, TensorDataset
+config = {"num_epochs": 10}
+loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.arange(32) % 3), batch_size=8)
+def fit(model, num_epochs):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(num_epochs):
+        print("epoch", epoch)
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            print("stepped")
+"""
+FIT = "fit(nn.Linear(4, 3), num_epochs=1)"
+
+
+def test_what_only_the_program_tells_is_told_before_the_cell_runs(tmp_path: Path) -> None:
+    session = Session(tmp_path, ON, SETUP, CONFIGURED, FIT)
+    told = session.run(1, 2, 3, 4, named=False)[3]
+    assert told.index("warning[TNY603] `config['num_epochs']` is 10 and never read") < told.index("epoch 0")
+    assert "experiment.ipynb cell 4 [In 4] line 1" in told
+    stopped = Session(tmp_path, ON + " --stop warning", SETUP, CONFIGURED, FIT).run(1, 2, 3, 4)[3]
+    assert "TrainingStoppedError" in stopped or "TNY603" in stopped
+    assert stopped.count("stepped") == 0
+
+
+def test_a_cell_to_come_that_reads_the_setting_excuses_it(tmp_path: Path) -> None:
+    session = Session(tmp_path, ON, SETUP, CONFIGURED, FIT, "fit(nn.Linear(4, 3), config['num_epochs'])")
+    assert not any("TNY" in text for text in session.run(1, 2, 3, 4, 5, named=False))
 
 
 def test_models_and_optimizers_from_before_are_watched_too(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ fact that the run has shown goes before what was read.
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter, thread_time
@@ -36,6 +37,7 @@ from tinyguard.rule import Rule
 
 LIMIT_S = 0.05  # of processor time, by which a cell may begin later
 STEPS = 2000  # statements and calls in that time; fewer where they turn out to take longer
+STEPS_AT_START = 20_000  # about a second at most; the largest of 279 real notebooks needs as many
 ATTEMPTS = 3  # that were not enough: then the notebook is too long for this
 MOST_CELLS = 1000  # executions
 
@@ -46,7 +48,7 @@ TRAINS = (TrainingPlanned, OptimizerStepped)
 UNEVENTFUL = frozenset({CellExecuted, NameBound, RunEnded})
 
 # What a kernel has without any cell.
-GIVEN = frozenset({"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___"})
+GIVEN = frozenset({"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___", *dir(builtins)})
 
 # Read once at the start, so that no cell waits for the modules that it takes.
 _FIRST = """
@@ -99,10 +101,18 @@ class Foresight:
         self._samples: dict[Lines, Samples | None] = {}  # of loaders, by where they were built; None: several
         self._steps, self._attempts = STEPS, ATTEMPTS
 
-    def start(self, earlier: Iterable[Run] = ()) -> None:
-        """`earlier`: what the kernel had executed before anybody watched."""
+    def start(self, earlier: Sequence[Run] = (), below: Sequence[tuple[int, str]] | None = None) -> None:
+        """`earlier`: what the kernel had executed before anybody watched; `below`: the cells under the last of it.
+
+        Whoever asks to be watched can wait for a moment: so the cells of a notebook that is run from top to bottom
+        find it read.
+        """
         self._past += earlier
         self._guarded(lambda: witness(Notebook(path=self._path, cells=(_cell(Run(1, _FIRST)),))))
+        if below:
+            steps, self._steps = self._steps, STEPS_AT_START
+            self._guarded(lambda: self._read_on((*self._past, *(Run(*cell) for cell in below))))
+            self._steps, self._attempts = steps, ATTEMPTS
         self.spent_s = 0.0
 
     def begin(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
@@ -165,18 +175,22 @@ class Foresight:
     def _look(self, run: Run, below: Sequence[tuple[int, str]] | None) -> None:
         executed = {past.number for past in self._past}
         to_come = [Run(*cell) for cell in below or () if cell[0] not in executed]
-        runs = (*self._past, run, *to_come)
-        if runs != self._read:
-            self._seen = Witnessed(events=(), complete=False)
-            self._read, self._foreseen = runs, frozenset[Spot]()
-            cells = [_cell(one) for one in runs]
-            if all(cell.tree is not None and "*" not in cell.binds for cell in cells if cell.code):
-                self._seen = self._witnessed(cells)
-                self._foreseen = frozenset(_spot(event) for event in self._seen.events if isinstance(event, SHOWN))
+        self._read_on((*self._past, run, *to_come))
         if not self._seen.complete or self._seen.unbound - GIVEN:
             return
         self._segment = _segment(self._seen.events, len(self._past) + 1)
         self._whole = below is not None or run.number is None
+
+    def _read_on(self, runs: tuple[Run, ...]) -> None:
+        """Reads these executions, unless it was done before."""
+        if runs == self._read:
+            return
+        self._seen = Witnessed(events=(), complete=False)
+        self._read, self._foreseen = runs, frozenset()
+        cells = [_cell(one) for one in runs]
+        if all(cell.tree is not None and "*" not in cell.binds for cell in cells if cell.code):
+            self._seen = self._witnessed(cells)
+            self._foreseen = frozenset(_spot(event) for event in self._seen.events if isinstance(event, SHOWN))
 
     def _witnessed(self, cells: list[Cell]) -> Witnessed:
         began = thread_time()

@@ -14,6 +14,7 @@ from tinyguard.foresight import Foresight, Run
 from tinyguard.handover import Handover
 from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
+from tinyguard.live.kernel import executed_before
 from tinyguard.live.session import Session
 from tinyguard.memory import Memory
 from tinyguard.metrics import Metrics
@@ -58,6 +59,7 @@ class Guard:
         self._looks_again = False  # at the program, when the first step of the cell shows what its text does not say
         self._found: dict[tuple[object, ...], Finding] = {}
         self._namespace = namespace
+        self._shell = shell
         self._keeps_journal = journal
         self._memory: Memory | None = None
         self._metrics = Metrics(self.see, lambda: self._judge.story)
@@ -83,7 +85,8 @@ class Guard:
     def start(self) -> None:
         if self._keeps_journal:
             self._memory = Memory(self.cells.notebook, lambda text: self._complain(f"tinyguard: {text}"))
-        self._foresight.start(self._executed_before())
+        earlier = self._executed_before()
+        self._foresight.start(earlier, self.cells.below(earlier[-1].number or 0) if earlier else None)
         self._session.attach()
         self.on = True
         if self._session.alone:
@@ -199,8 +202,7 @@ class Guard:
 
     def _executed_before(self) -> list[Run]:
         """What the kernel had executed before it was watched."""
-        sources = self._namespace().get("In", ()) if not self._session.alone else ()
-        return [Run(self.cells.number_of(source), source) for source in sources if isinstance(source, str) and source]
+        return [Run(self.cells.number_of(source), source) for source in executed_before(self._shell)]
 
     def _cell_ended(self, execution: Execution, result: Any) -> None:
         self._foresight.end(until=self.cells.broken_off(result), ran=getattr(result, "error_before_exec", None) is None)

@@ -15,6 +15,8 @@ from tinyguard.checking import Ran, checked
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
+from tinyguard.live.cells import saved_cells
+from tinyguard.live.kernel import executed_before
 from tinyguard.panel.bundle import mime_bundle
 from tinyguard.panel.document import state_of
 from tinyguard.panel.report import write
@@ -44,6 +46,7 @@ HELP = """\
 
 TOLERANCE = 0.1  # of a saved band: a tenth of each accuracy, up and down
 REPORT = "tinyguard-report.html"
+MOST_BYTES = 50_000_000  # of notebooks in the folder that are looked at
 STOPS = {"error": Severity.ERROR, "warning": Severity.WARNING}
 
 
@@ -305,7 +308,20 @@ def notebook_path(shell: Any) -> str | None:
     for path in (shell.user_ns.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
         if isinstance(path, str) and path.endswith(".ipynb") and os.path.isfile(path):
             return path
-    return None
+    return _by_its_cells(executed_before(shell))
+
+
+def _by_its_cells(executed: list[str]) -> str | None:
+    """The one notebook of this folder whose first cells are those that were executed: nbclient and others run it so."""
+    found, left = [], MOST_BYTES
+    for name in sorted(name for name in os.listdir() if name.endswith(".ipynb")):
+        left -= os.path.getsize(name)
+        if left < 0:
+            return None
+        code = [cell.source.strip() for cell in saved_cells(name) if cell.code]
+        if executed and code[: len(executed)] == [source.strip() for source in executed]:
+            found.append(os.path.abspath(name))
+    return found[0] if len(found) == 1 else None
 
 
 def load(shell: Any) -> Magic:

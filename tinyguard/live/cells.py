@@ -103,15 +103,26 @@ class Cells:
             return []
         try:
             changed = os.stat(self.notebook).st_mtime
-            if changed != self._read[0]:
-                with open(self.notebook, encoding="utf-8") as file:
-                    self._read = (changed, [_cell(cell) for cell in json.load(file)["cells"]])
-        except (OSError, ValueError, KeyError, TypeError):
-            self._read = (-1.0, [])
+        except (OSError, ValueError):
+            changed = -1.0
+        if changed != self._read[0]:
+            self._read = (changed, saved_cells(self.notebook))
         return self._read[1]
 
 
+LARGEST = 50_000_000  # bytes; outputs are kept in it
 TIMED = frozenset({"<timed exec>", "<timed eval>", "<unknown>"})
+
+
+def saved_cells(path: str) -> list[Saved]:
+    """The cells of a notebook's file; none when it cannot be read, or is larger than any that is written by hand."""
+    try:
+        if os.stat(path).st_size > LARGEST:
+            return []
+        with open(path, encoding="utf-8") as file:
+            return [_cell(cell) for cell in json.load(file)["cells"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def _cell(cell: Any) -> Saved:

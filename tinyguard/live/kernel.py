@@ -53,3 +53,9 @@ class Kernel:
             return
         for act in self.on_end:
             act(execution, result)
+
+
+def executed_before(shell: Any) -> list[str]:
+    """The sources of what a shell has run so far, the cell that is running among them; None is no shell."""
+    history = getattr(shell, "history_manager", None)
+    return [source for source in getattr(history, "input_hist_raw", ()) if source]

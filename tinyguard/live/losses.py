@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tinyguard.events import Activation, DimensionGuessed, LossComputed, Samples
 from tinyguard.finding import Place
+from tinyguard.live.batches import readable
 from tinyguard.live.graph import ACTIVATIONS, LAYERS, Graph, last_operation, tag, tags
 from tinyguard.live.modules import Modules
 from tinyguard.live.patches import Patches
@@ -174,14 +175,14 @@ class Losses:
                 looking = self._looking()
                 if looking:
                     compared(args)
-                if looking or (self.lengths and type(args[0]) is Tensor and args[0].numel() in self.lengths):
+                if looking or (self.lengths and len(args) == 2 and _numel(args[0]) in self.lengths):
                     equal(args, looking)
             return original(*args, **kwargs)
 
         return comparing
 
     def _equal(self, args: tuple[Any, ...], looking: bool) -> None:
-        if len(args) == 2 and type(args[0]) is Tensor and type(args[1]) is Tensor:
+        if len(args) == 2 and all(map(readable, args)):
             for act in self.on_equal:
                 act(args[0], args[1], looking=looking)
 
@@ -199,6 +200,10 @@ class Losses:
 
     def _guessed(self, name: str) -> None:
         self._recorder.emit(DimensionGuessed, function=name)
+
+
+def _numel(thing: Any) -> int:
+    return thing.numel() if type(thing) is Tensor else -1
 
 
 def _at_hand(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

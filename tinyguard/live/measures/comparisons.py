@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from tinyguard.events import LabelsBeyondOutputs, PredictionsKept
 from tinyguard.finding import Place
+from tinyguard.live.batches import at_hand
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.evaluation import Evaluation
+from tinyguard.live.measures.readings import capturing
 from tinyguard.live.recorder import Where
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 TIMES = 3  # comparisons that give the same each time
 MOST_MADE = 8  # evaluations whose predictions are remembered
-MOST_KEPT = 16  # tensors of predictions that are watched
+MOST_KEPT = 4  # tensors of predictions that are watched
 FEW = 10  # samples; so few predictions may be the same as others by chance
 WHOLE = frozenset({torch.int32, torch.int64})
 
@@ -79,8 +81,7 @@ class Comparisons:
         if samples is None or passed is None or len(passed.models) != 1 or passed.samples != samples:
             return
         (use,) = passed.models.values()
-        on_cpu = labels.device.type == "cpu" and predictions.device.type == "cpu"
-        if use.outputs is None or use.model in self._beyond or not (on_cpu or self._recorder.affordable):
+        if use.outputs is None or use.model in self._beyond or not (at_hand(labels) and at_hand(predictions)):
             return
         low, high = int(labels.min()), int(labels.max())
         if low < 0 or high < use.outputs or int(predictions.max()) >= use.outputs or int(predictions.min()) < 0:
@@ -145,7 +146,7 @@ class Comparisons:
         )
 
     def _which(self, tensor: Tensor) -> Made | None:
-        if tensor.device.type != "cpu" and not self._recorder.affordable:
+        if not at_hand(tensor) and (not self._recorder.affordable or capturing(tensor)):
             return None
         classes = tensor.detach().cpu().int()
         return next((made for made in self._latest.values() if torch.equal(made.classes, classes)), None)

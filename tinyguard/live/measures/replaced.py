@@ -51,6 +51,8 @@ class Replaced:
 
     def _remember(self, loader: Any, event: LoaderBuilt) -> None:
         self._in_use |= {self._recorder.numbers.of(data) for data in _all_behind(loader.dataset)}
+        if not self._recorder.affordable:
+            return
         cell, names = self._cells.current, _called(loader.dataset, self._namespace())
         binder = self._binder(names[0]) if len(names) == 1 else None
         if cell is None or cell.count is None or binder is None or event.place.cell is None:
