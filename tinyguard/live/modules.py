@@ -31,6 +31,7 @@ class Modules:
         self._recorder = recorder
         self._attention = attention
         self._modes: dict[int, bool] = {}  # of each model, as train() and eval() left them
+        self.changes = 0  # of modes so far, and modules that were built
         self._batches = batches
         self._pending: list[tuple[Callable[[], nn.Module | None], Where, bool]] = []
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
@@ -70,6 +71,7 @@ class Modules:
         return init
 
     def _born(self, module: nn.Module) -> None:
+        self.changes += 1
         self._born_here.add(self._recorder.numbers.of(module))
         if isinstance(module, ACTIVATIONS):
             self._activations[self._recorder.numbers.of(module)] = self._recorder.here(of=module)[0]
@@ -153,6 +155,7 @@ class Modules:
         return train
 
     def _mode_set(self, module: nn.Module) -> None:
+        self.changes += 1
         number, training = self._recorder.numbers.of(module), module.training
         if self._attention.open:
             self._tell_mode(module, self._recorder.here())

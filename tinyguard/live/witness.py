@@ -12,8 +12,9 @@ from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
-from tinyguard.live.measures import measures
+from tinyguard.live.measures import Measure, measures
 from tinyguard.live.measures.progress import Counting
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.modules import Modules
 from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
@@ -45,7 +46,8 @@ class Witness:
     ) -> None:
         self.cells = cells
         self._listener = listener
-        self.counting = Counting(on_progress)
+        self.readings = Readings()
+        self.counting = Counting(on_progress, self.readings)
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
@@ -72,7 +74,8 @@ class Witness:
     def attach(self) -> None:
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self.patches)
-        for measure in (self.counting, *measures()):
+        every: tuple[Measure, ...] = (self.readings, self.counting, *measures(self.readings))
+        for measure in every:
             measure.attach(self)
         self._look_at_names()
         self._histories.grown()

@@ -41,11 +41,9 @@ class Measure(Protocol):
     def attach(self, witness: Witness) -> None: ...
 
 
-def measures() -> tuple[Measure, ...]:
-    """A new one of each; those that others read come first."""
-    readings = Readings()
+def measures(readings: Readings) -> tuple[Measure, ...]:
+    """A new one of each. The readings of losses come before all of them."""
     return (
-        readings,
         NotFinite(readings),
         Learning(readings),
         Updates(readings),

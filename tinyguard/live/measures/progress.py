@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tinyguard.live.loaders import Pass
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Use
 from tinyguard.progress import Progress
 
@@ -25,8 +26,9 @@ EVERY_S = 1.0  # drawing takes 3.5 ms (tests/test_panel.py): 0.35 % of the time
 class Counting:
     """Counts, and calls `on_progress` once a second at most while a training runs."""
 
-    def __init__(self, on_progress: Callable[[], None]) -> None:
+    def __init__(self, on_progress: Callable[[], None], readings: Readings) -> None:
         self._on_progress = on_progress
+        self._readings = readings
         self.begin()
 
     def attach(self, witness: Witness) -> None:
@@ -54,13 +56,10 @@ class Counting:
         if self._steps == 1:
             self._began = self._told = perf_counter()
             self._device = str(loss.device) if isinstance(loss, Tensor) else ""
-        self._loaders.update(dict.fromkeys(loaders))
-        if isinstance(loss, Tensor) and loss.numel() == 1 and (self._device == "cpu" or self._affordable):
-            self._add(loss.item())
-
-    @property
-    def _affordable(self) -> bool:
-        return self._witness.recorder.affordable
+        for loader in loaders:
+            self._loaders[loader] = None
+        if self._readings.newest is not None:
+            self._add(self._readings.newest.value)
 
     def _add(self, value: float) -> None:
         self._open.append(value)
@@ -74,9 +73,8 @@ class Counting:
             self._stretch *= 2
 
     def _step(self, optimizer: Optimizer) -> None:
-        number = self._witness.recorder.numbers.of(optimizer)
-        if number not in self._optimizers:
-            self._optimizers[number] = weakref.ref(optimizer)
+        if self._readings.number not in self._optimizers:
+            self._optimizers[self._readings.number] = weakref.ref(optimizer)
         now = perf_counter()
         if now - self._told >= EVERY_S:
             self._told = now
