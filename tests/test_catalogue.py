@@ -12,7 +12,7 @@ from tinyguard.events import CellExecuted, Escaped, NameBound, RunEnded
 from tinyguard.finding import Place
 from tinyguard.judge import judge
 from tinyguard.lint import UNEVENTFUL
-from tinyguard.rule import Rule, catalogue
+from tinyguard.rule import Rule, catalogue, lintable
 
 RULES = catalogue()
 
@@ -47,6 +47,12 @@ def test_a_rule_has_documentation(rule: Rule) -> None:
 
 def test_a_rule_wants_events(rule: Rule) -> None:
     assert rule.on or rule.code.startswith("TNY0"), "only what tinyguard says of its own comments comes from no event"
+
+
+def test_the_linter_does_without_the_rules_that_only_a_run_can_break() -> None:
+    """`tinyguard.rules.ONLY_LIVE` names them."""
+    needs_a_run = {code for code, rule in RULES.items() if rule.only_live}
+    assert RULES.keys() - lintable().keys() == needs_a_run
 
 
 def test_no_rule_speaks_of_what_is_uneventful() -> None:

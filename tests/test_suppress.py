@@ -9,12 +9,12 @@ import pytest
 
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.notebook.cells import Cell, Notebook
-from tinyguard.rule import Rule, catalogue
+from tinyguard.rule import Rule, catalogue, lintable
 from tinyguard.suppress import Suppressed, suppress
 
 PATH = "a.ipynb"
 KNOWN = {code: rule for code, rule in catalogue().items() if code in ("TNY001", "TNY002")} | {
-    code: type(name, (Rule,), {"code": code, "severity": Severity.ERROR, "__module__": f"rules.{name}"})()
+    code: type(name, (Rule,), {"code": code, "severity": Severity.ERROR, "on": (), "__module__": f"rules.{name}"})()
     for code, name in (("TNY501", "optimizer_shared"), ("TNY502", "optimizer_stale"), ("TNY301", "eval_mode"))
 }
 
@@ -26,7 +26,7 @@ def finding(line: int, code: str = "TNY501", cell: int | None = 1, path: str = P
 def applied(*sources: str, findings: list[Finding], complete: bool = True, rules: str = "TNY") -> Suppressed:
     cells = tuple(Cell(number=n, source=text, tree=ast.parse(text)) for n, text in enumerate(sources, 1))
     ran = [rule for code, rule in KNOWN.items() if code.startswith((rules, "TNY0"))]
-    return suppress(Notebook(path=PATH, cells=cells), findings, ran=ran, complete=complete, known=KNOWN)
+    return suppress(Notebook(path=PATH, cells=cells), findings, ran=ran, complete=complete, known=lambda: KNOWN)
 
 
 def left(result: Suppressed) -> list[tuple[str, int | None, int]]:
@@ -148,5 +148,11 @@ def test_a_comment_for_the_notebook_is_not_for_the_modules_beside_it(tmp_path: P
 
 def test_a_cell_that_does_not_parse_has_no_comments() -> None:
     cell = Cell(number=1, source="step(  # tinyguard: ignore[TNY501]")
-    result = suppress(Notebook(path=PATH, cells=(cell,)), [finding(1)], ran=[], complete=True, known=KNOWN)
+    result = suppress(Notebook(path=PATH, cells=(cell,)), [finding(1)], ran=[], complete=True, known=lambda: KNOWN)
     assert left(result) == [("TNY501", 1, 1)]
+
+
+def test_a_comment_for_the_guard_is_not_called_unused_by_the_linter() -> None:
+    cell = Cell(number=1, source="f()  # tinyguard: ignore[TNY706]", tree=ast.parse("f()"))
+    ran = list(lintable().values())
+    assert suppress(Notebook(path=PATH, cells=(cell,)), [], ran=ran, complete=True, known=catalogue).findings == ()

@@ -150,11 +150,11 @@ class Check:
         notes = settings.notes or settings.fail_on is Severity.NOTE
         key = (settings.select, ignore, notes)
         if key not in self._selections:
-            from tinyguard.rule import catalogue
+            from tinyguard.rule import catalogue, lintable
             from tinyguard.selection import selection
 
             self._selections[key] = selection(
-                catalogue(),
+                catalogue() if settings.select or ignore else lintable(),
                 select=settings.select,
                 ignore=ignore,
                 notes=notes,

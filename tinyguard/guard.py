@@ -178,7 +178,7 @@ class Guard:
     def _is_new(self, finding: Finding) -> bool:
         if finding.severity is Severity.NOTE or finding.key() in self._found:
             return False
-        kept = suppress(self.notebook, [finding], ran=(), complete=False, known=catalogue()).findings
+        kept = suppress(self.notebook, [finding], ran=(), complete=False, known=catalogue).findings
         if not kept:
             return False
         self._found[finding.key()] = finding

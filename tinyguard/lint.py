@@ -39,7 +39,8 @@ class LintResult(Record):
 
 
 def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]] | None = None) -> LintResult:
-    """The findings of these rules (None: of all). Never raises: a fault of ours makes the analysis a partial one.
+    """The findings of these rules (None: of all that need no run). Never raises: a fault of ours makes the analysis a
+    partial one.
 
     A function is asked for the rules when something has happened that a rule can speak of: importing them, and what
     deals with them, takes longer than all that is done with a notebook that does not train.
@@ -58,9 +59,9 @@ def lint(notebook: Notebook, rules: Iterable[Rule] | Callable[[], Iterable[Rule]
     if quiet and (rules is None or callable(rules)):
         return LintResult(partly=tuple(dict.fromkeys(partly)))
     from tinyguard.judge import judge
-    from tinyguard.rule import catalogue
+    from tinyguard.rule import lintable
 
-    rules = tuple(catalogue().values() if rules is None else rules() if callable(rules) else rules)
+    rules = tuple(lintable().values() if rules is None else rules() if callable(rules) else rules)
     found = [
         *judge(document, rules, on_fault),
         *(recorded_only(finding, notebook) for finding in judge(recorded, rules, on_fault)),
@@ -85,7 +86,7 @@ def concluded(
     once = distinct(found)
     left = attempt(
         "suppress",
-        lambda: suppress(notebook, once, ran=rules, complete=complete, known=catalogue()),
+        lambda: suppress(notebook, once, ran=rules, complete=complete, known=catalogue),
         Suppressed(findings=tuple(once)),
         on_fault,
     )

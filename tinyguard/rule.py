@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from tinyguard.events import Event
+from tinyguard.events import Event, Measured
 from tinyguard.finding import Finding, Place, Related, Severity
+from tinyguard.rules import ONLY_LIVE
 from tinyguard.story import Story
 
 
@@ -32,6 +33,11 @@ class Rule:
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         """The findings that this event proves. `story` already remembers it. Pure: no printing, no state in self."""
         raise NotImplementedError
+
+    @property
+    def only_live(self) -> bool:
+        """Only a run can prove it: it waits for nothing but what is measured."""
+        return bool(self.on) and all(issubclass(kind, Measured) for kind in self.on)
 
     @classmethod
     def name(cls) -> str:
@@ -70,12 +76,25 @@ class Rule:
 @cache
 def catalogue() -> Mapping[str, Rule]:
     """Every rule by its code, in order of codes: all subclasses of Rule in the modules of `tinyguard.rules`."""
-    rules: dict[str, Rule] = {}
+    return _rules_of(_module_names())
+
+
+@cache
+def lintable() -> Mapping[str, Rule]:
+    """The rules that a program can break without being run; the others are not even imported."""
+    return _rules_of(name for name in _module_names() if name not in ONLY_LIVE)
+
+
+def _module_names() -> list[str]:
     # Not pkgutil: it imports `inspect`, which takes as long as a third of the rules.
-    for name in sorted(os.listdir(os.path.join(os.path.dirname(__file__), "rules"))):
-        if not name.endswith(".py") or name == "__init__.py":
-            continue
-        module = importlib.import_module(f"tinyguard.rules.{name.removesuffix('.py')}")
+    files = os.listdir(os.path.join(os.path.dirname(__file__), "rules"))
+    return sorted(name.removesuffix(".py") for name in files if name.endswith(".py") and name != "__init__.py")
+
+
+def _rules_of(modules: Iterable[str]) -> Mapping[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for name in modules:
+        module = importlib.import_module(f"tinyguard.rules.{name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__:
                 if value.code in rules:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tinyguard.finding import Finding, Place
 from tinyguard.notebook.cells import COMMENT_WORD, Cell, Notebook
@@ -50,12 +50,17 @@ class Suppressed(Record):
 
 
 def suppress(
-    notebook: Notebook, findings: Iterable[Finding], *, ran: Iterable[Rule], complete: bool, known: Mapping[str, Rule]
+    notebook: Notebook,
+    findings: Iterable[Finding],
+    *,
+    ran: Iterable[Rule],
+    complete: bool,
+    known: Callable[[], Mapping[str, Rule]],
 ) -> Suppressed:
     """Applies the comments of a notebook, and of the modules beside it that findings speak of.
 
     `ran`: the rules that looked at it; only they can show that a comment is of no use, and only when the analysis was
-    `complete`. `known`: all rules, by code.
+    `complete`. `known` gives all rules, by code; it is asked when there is a comment.
     """
     findings = tuple(findings)
     notes: list[Finding] = []
@@ -76,19 +81,25 @@ def suppress(
     codes = frozenset(rule.code for rule in ran)
     if complete and UNUSED in codes:
         notes += [
-            _unused(comment, known[UNUSED])
+            _unused(comment, known()[UNUSED])
             for comment in own
-            if id(comment) not in used and codes >= (comment.codes or known.keys())
+            if id(comment) not in used and codes >= (comment.codes or _lintable(known()))
         ]
     notes = [note for note in notes if note.code in codes]
     return Suppressed(findings=(*left, *notes), silenced=silenced)
 
 
-def _suppressions(notebook: Notebook, notes: list[Finding], known: Mapping[str, Rule]) -> Iterator[Suppression]:
+def _lintable(known: Mapping[str, Rule]) -> set[str]:
+    return {code for code, rule in known.items() if not rule.only_live}
+
+
+def _suppressions(
+    notebook: Notebook, notes: list[Finding], known: Callable[[], Mapping[str, Rule]]
+) -> Iterator[Suppression]:
     """The comments of all cells; what is wrong with some of them goes to `notes`."""
     for cell in notebook.cells:
         if cell.code and cell.tree is not None and COMMENT_WORD in cell.source:
-            yield from _of_cell(cell, notebook.path, notes, known)
+            yield from _of_cell(cell, notebook.path, notes, known())
 
 
 COMMENT = r"#\s*tinyguard:\s*(?P<text>(?P<verb>[\w-]*)\s*(?P<codes>\[[^\]]*\]?)?)\s*(?P<reason>.*)"

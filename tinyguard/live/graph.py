@@ -77,13 +77,13 @@ def root_of(tensor: Tensor) -> Any:
 def a_leaf(node: Any, most: int = 24) -> Tensor | None:
     """Some leaf that a loss reaches, the same of equal graphs: always the last of what an operation was given."""
     for _ in range(most):
-        variable = getattr(node, "variable", None)
-        if variable is not None:
+        inputs = node.next_functions
+        if not inputs:
+            variable = getattr(node, "variable", None)
             return variable if isinstance(variable, Tensor) else None
-        following = [node for node, _ in node.next_functions if node is not None]
-        if not following:
+        node = next((each for each, _ in reversed(inputs) if each is not None), None)
+        if node is None:
             return None
-        node = following[-1]
     return None
 
 

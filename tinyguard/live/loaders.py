@@ -55,6 +55,10 @@ class Pass:
         self.asked_at = self.drawn_at = 0.0  # the last batch, on the clock of perf_counter
         self.waited_s = 0.0  # for the last batch, while no device had anything else to do
         self.iterator: Callable[[], Any] = lambda: None  # what draws, as long as it lives
+        self.readers: list[Reader] = []  # of its batches; most have soon read enough
+
+
+Reader = Callable[[Pass, Any], bool]  # the pass, and the batch that was drawn -> whether it wants the next one, too
 
 
 class Loaders:
@@ -79,8 +83,7 @@ class Loaders:
         self.on_dataset: list[Callable[[Any], None]] = []
         self.on_look: list[Callable[[], None]] = []  # when a pass begins that is looked at
         self.on_built: list[Callable[[Any, LoaderBuilt], None]] = []
-        self.on_start: list[Callable[[Any, Pass], None]] = []  # a loader, and its pass that begins
-        self.on_batch: list[Callable[[int, Any], None]] = []
+        self.on_start: list[Callable[[Any, Pass], None]] = []  # a loader, and its pass that begins: who reads it?
         self.on_pass: list[Callable[[Pass], None]] = []
 
     def attach(self, patches: Patches) -> None:
@@ -214,7 +217,9 @@ class Loaders:
         over = self._recorder.observer(self._ended)
 
         def draw(iterator: Any) -> Any:
-            asked()
+            if torch.cuda.is_initialized():
+                asked()
+            self._asked_at = perf_counter()
             try:
                 batch = original(iterator)
             except StopIteration:
@@ -227,7 +232,6 @@ class Loaders:
 
     def _asked(self) -> None:
         self._idle = device_idle()
-        self._asked_at = perf_counter()
 
     def _drawn(self, key: int, batch: Any) -> None:
         passed = self._passes.get(key)
@@ -243,8 +247,8 @@ class Loaders:
         passed.asked_at, passed.drawn_at = self._asked_at, now
         passed.waited_s = now - self._asked_at if self._idle else 0.0
         self.latest = passed
-        for act in self.on_batch:
-            act(passed.loader, batch)
+        if passed.readers:
+            passed.readers = [read for read in passed.readers if read(passed, batch)]
         self._attention.lap()
 
     def _ended(self, key: int) -> None:
@@ -352,7 +356,7 @@ class Loaders:
 
 def device_idle() -> bool:
     """No work is queued for the GPU, so that waiting for a batch is time lost. Does not wait itself."""
-    if not torch.cuda.is_initialized() or torch.cuda.is_current_stream_capturing():
+    if torch.cuda.is_current_stream_capturing():
         return True
     return bool(torch.cuda.current_stream().query())
 

@@ -30,6 +30,7 @@ class Modules:
         self._recorder = recorder
         self._attention = attention
         self._modes: dict[int, bool] = {}  # of each model, as train() and eval() left them
+        self.changes = 0  # of modes so far, and modules that were built
         self._batches = batches
         self._pending: list[tuple[Callable[[], nn.Module | None], Where, bool]] = []
         self._running: list[nn.Module] = []  # modules whose forward runs, the root first
@@ -71,6 +72,7 @@ class Modules:
         return init
 
     def _born(self, module: nn.Module) -> None:
+        self.changes += 1
         self._born_here.add(self._recorder.numbers.of(module))
         if isinstance(module, ACTIVATIONS):
             self._activations[self._recorder.numbers.of(module)] = self._recorder.here(of=module)[0]
@@ -154,6 +156,7 @@ class Modules:
         return train
 
     def _mode_set(self, module: nn.Module) -> None:
+        self.changes += 1
         number, training = self._recorder.numbers.of(module), module.training
         if self._attention.open:
             self._tell_mode(module, self._recorder.here())

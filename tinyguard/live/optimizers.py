@@ -31,6 +31,7 @@ from tinyguard.live.recorder import Recorder, Use
 
 FIRST_STEPS = 4  # of each optimizer in each run of a cell, also while the window is closed: one may step once an epoch
 SCHEDULER_STEPS = 20  # of each in each run of a cell, also while the window is closed: most step once an epoch
+UNASKED = 6  # backward passes between two whose signature is read: no two or three losses in turn escape for long
 SIMPLE = (int, float, bool, str)
 
 
@@ -48,6 +49,8 @@ class Optimizers:
         self._steps: dict[int, int] = {}  # of each optimizer that were told in this run of a cell
         self._building = 0  # depth of constructors of schedulers, which step once
         self.steps = 0  # of all optimizers in this run of a cell
+        self._circumstances: tuple[object, ...] = ()  # of the last backward pass whose signature was read
+        self._unasked = 0  # backward passes since
         self.before_backward: list[Callable[[], None]] = []  # while the window is open
         self.on_backward: list[Callable[[Any, tuple[int, ...]], None]] = []  # losses, loaders; always
         self.on_step: list[Callable[[Optimizer], None]] = []  # always
@@ -107,15 +110,15 @@ class Optimizers:
 
         def zero_grad(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(optimizer, *args, **kwargs)
-            cleared(optimizer)
+            if self._attention.open:
+                cleared(optimizer)
             return result
 
         return zero_grad
 
     def _cleared(self, optimizer: Optimizer) -> None:
-        if self._attention.open:
-            self._modules.flush()
-            self.cleared(self.parameters(optimizer), "optimizer.zero_grad()")
+        self._modules.flush()
+        self.cleared(self.parameters(optimizer), "optimizer.zero_grad()")
 
     def cleared(self, parameters: Parameters, by: str) -> None:
         self._reached -= parameters.leaves
@@ -161,7 +164,7 @@ class Optimizers:
         return backward
 
     def _begun(self, tensors: Any, inputs: Any) -> None:
-        if not self._attention.open and not self._attention.fresh(self._signature(tensors)):
+        if not self._attention.open and not self._is_new(tensors):
             self._loaders.trained()
             self._attention.lap()
             self._attention.later("backward", self._repeat_backward)
@@ -204,6 +207,15 @@ class Optimizers:
         self._attention.lap()
         for tell in self.on_backward:
             tell(tensors, tuple(loaders_of_batch))
+
+    def _is_new(self, tensors: Any) -> bool:
+        """Something else is trained than before. While passes and modes stay as they are, not every step is asked."""
+        circumstances = self._loaders.drawing, self._modules.changes
+        if circumstances == self._circumstances and self._unasked < UNASKED:
+            self._unasked += 1
+            return False
+        self._circumstances, self._unasked = circumstances, 0
+        return self._attention.fresh(self._signature(tensors))
 
     def _signature(self, tensors: Any) -> Hashable:
         """Says when something else is trained, on something else, or in another mode."""

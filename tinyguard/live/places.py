@@ -19,6 +19,7 @@ from tinyguard.live.frames import variables
 
 FOR = {dis.opmap[name] for name in ("FOR_ITER", "FOR_ITER_LIST", "FOR_ITER_GEN") if name in dis.opmap}
 DEEPEST = 60  # frames of the user's that are told; recursion is not told to its end
+MOST_KNOWN = 2000  # instructions whose places are remembered: each is asked for at every lap
 
 
 class Places:
@@ -27,6 +28,7 @@ class Places:
     def __init__(self, cells: Cells) -> None:
         self.cells = cells
         self._theirs: dict[str, bool] = {}
+        self._known: dict[tuple[int, int], tuple[Place, CodeType]] = {}  # by id of the code, and instruction
         self._not_theirs = tuple(
             os.path.join(os.path.realpath(folder), "")
             for folder in {*_installed(), os.path.dirname(os.path.dirname(__file__))}
@@ -96,6 +98,16 @@ class Places:
         return Place(self.cells.path, *cell) if cell else Place(filename, None, line)
 
     def _place(self, frame: FrameType) -> Place:
+        code = frame.f_code
+        key = id(code), frame.f_lasti  # to hash a code object would go through all of it
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            known = self._known[key] = self._find(frame), code  # kept, so that no other code gets its id
+        return known[0]
+
+    def _find(self, frame: FrameType) -> Place:
         code, line = frame.f_code, frame.f_lineno
         start, end, column, end_column = _position(code, frame.f_lasti)
         cell = self.cells.where(code.co_filename, line)

@@ -13,8 +13,9 @@ from tinyguard.live.compiling import Compiling
 from tinyguard.live.histories import Histories
 from tinyguard.live.loaders import Loaders
 from tinyguard.live.losses import Losses
-from tinyguard.live.measures import measures
+from tinyguard.live.measures import Measure, measures
 from tinyguard.live.measures.progress import Counting
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.modules import Modules
 from tinyguard.live.names import Names
 from tinyguard.live.optimizers import Optimizers
@@ -47,7 +48,8 @@ class Witness:
         self.cells = cells
         self.namespace = namespace
         self._listener = listener
-        self.counting = Counting(on_progress)
+        self.readings = Readings()
+        self.counting = Counting(on_progress, self.readings)
         self.attention = Attention()
         self.recorder = Recorder(sink, Places(cells), on_fault)
         self.loaders = Loaders(self.recorder, self.attention)
@@ -76,7 +78,8 @@ class Witness:
         self.compiling.attach()  # first: what others put in front of the same functions is theirs to observe
         for part in (self.modules, self.loaders, self.losses, self.optimizers, self.seeds):
             part.attach(self.patches)
-        for measure in (self.counting, *measures()):
+        every: tuple[Measure, ...] = (self.readings, self.counting, *measures(self.readings))
+        for measure in every:
             measure.attach(self)
         self._look_at_names()
         self._histories.grown()

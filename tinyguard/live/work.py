@@ -54,11 +54,12 @@ class Work:
     def _stepped(self, optimizer: Optimizer) -> None:
         self._steps += 1
         number = self._recorder.numbers.of(optimizer)
-        if number not in self._workers:
+        worker = self._workers.get(number)
+        if worker is None:
             if len(self._workers) >= MOST:
                 return
-            self._workers[number] = Worker(optimizer)
-        self._workers[number].steps += 1
+            worker = self._workers[number] = Worker(optimizer)
+        worker.steps += 1
 
     def _over(self, passed: Pass) -> None:
         self._epochs += bool(passed.stepped)

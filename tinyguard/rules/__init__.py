@@ -1,1 +1,11 @@
 """One file a rule; `tinyguard.rule.catalogue` finds them by walking this package."""
+
+# Rules that wait for nothing but what a run measures: the linter is quicker when it does not import them.
+# tests/test_catalogue.py says which belong here; one that is missing works all the same.
+ONLY_LIVE = frozenset(
+    """
+    batches_repeated evaluation_frozen generator_copied gradients_explode gradients_vanish labels_changed
+    labels_out_of_range learning_rate_zero loader_slower_than_model loss_without_learning memory_grows
+    predictions_collapsed units_dead update_far_off weights_kept_by_reference
+    """.split()
+)

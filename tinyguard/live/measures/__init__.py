@@ -51,11 +51,10 @@ class Measure(Protocol):
     def attach(self, witness: Witness) -> None: ...
 
 
-def measures() -> tuple[Measure, ...]:
-    """A new one of each; those that others read come first."""
-    readings, evaluation = Readings(), Evaluation()
+def measures(readings: Readings) -> tuple[Measure, ...]:
+    """A new one of each. The readings of losses come before all of them."""
+    evaluation = Evaluation()
     return (
-        readings,
         NotFinite(readings),
         Learning(readings),
         Updates(readings),

@@ -12,6 +12,7 @@ from tinyguard.events import AllPairsCompared
 from tinyguard.finding import Place
 from tinyguard.live.batches import readable
 from tinyguard.live.graph import Graph
+from tinyguard.live.loaders import Pass
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Use
 
@@ -40,7 +41,7 @@ class Differences:
         self._loaders = witness.loaders
         self._attention = witness.attention
         witness.losses.before_loss.append(self._given)
-        witness.loaders.on_batch.append(self._read)
+        witness.loaders.on_start.append(self._start)
         for owner, name in SUBTRACTING:
             witness.patch(owner, name, self._subtracting)
 
@@ -63,10 +64,15 @@ class Differences:
         if criterion in CRITERIA and all_pairs(given, target):
             self._tell(criterion, given, target)
 
-    def _read(self, loader: int, batch: Any) -> None:
-        if self._attention.open and (loader in self._shapes or len(self._shapes) < MOST_PLACES):
+    def _start(self, _loader: Any, passed: Pass) -> None:
+        if passed.loader in self._shapes or len(self._shapes) < MOST_PLACES:
+            passed.readers.append(self._read)
+
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        if self._attention.open:
             *inputs, target = [*tensors_in(batch)] or [None]
-            self._shapes[loader] = tuple(target.shape) if inputs and target is not None else ()
+            self._shapes[passed.loader] = tuple(target.shape) if inputs and target is not None else ()
+        return True
 
     def _subtracted(self, one: Tensor, other: Tensor) -> None:
         if not all_pairs(one, other) or one.requires_grad == other.requires_grad:

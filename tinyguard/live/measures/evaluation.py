@@ -69,26 +69,32 @@ class Evaluation:
         self._end: Callable[[], None] | None = None  # listens to forward passes no longer
         observer = self._recorder.observer
         self._entered, self._left = observer(self._enter), observer(self._leave)
-        witness.loaders.on_batch.append(self._drawn)
+        witness.loaders.on_start.append(self._start)
         witness.optimizers.on_step.append(self._stepped)
         witness.loaders.on_pass.append(self._over)
         witness.undo_with(self._rest)
 
     # --- a pass -------------------------------------------------------------------------------------------------------
 
-    def _drawn(self, loader: int, batch: Any) -> None:
-        measuring = self._passes.get(loader)
+    def _start(self, _loader: Any, passed: Pass) -> None:
+        passed.readers.append(self._drawn)
+
+    def _drawn(self, passed: Pass, batch: Any) -> bool:
+        measuring = self._passes.get(passed.loader)
         if measuring is None:
-            if self._told >= MOST_EVENTS or not self._recorder.affordable:
-                return
-            measuring = self._passes[loader] = Measuring(self._recorder.here())
-        elif measuring.trains or self._trains(loader):
+            if self._told >= MOST_EVENTS or self._trains(passed.loader):
+                return False
+            if not self._recorder.affordable:
+                return True
+            measuring = self._passes[passed.loader] = Measuring(self._recorder.here())
+        elif measuring.trains or self._trains(passed.loader):
             self._drop(measuring)
-            return
+            return False
         self._listen()
         measuring.batch += 1
         measuring.labels = _labels(batch)
         measuring.addresses = addresses(batch)
+        return True
 
     def _drop(self, measuring: Measuring) -> None:
         if not measuring.trains:

@@ -44,24 +44,24 @@ class Inputs:
         self._attention = witness.attention
         self._loaders = witness.loaders
         self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._read)
         witness.modules.on_enter.append(self._enter)
         witness.optimizers.on_backward.append(self._backward)
 
     def _start(self, loader: Any, passed: Pass) -> None:
-        if passed.loader in self._known:
-            return
-        found = self._known[passed.loader] = normalisations(loader.dataset)
-        if found is not None:
-            self._recorder.emit(TransformsRead, loader=passed.loader, samples=passed.samples, normalisations=found)
+        if passed.loader not in self._known:
+            found = self._known[passed.loader] = normalisations(loader.dataset)
+            if found is not None:
+                self._recorder.emit(TransformsRead, loader=passed.loader, samples=passed.samples, normalisations=found)
+        known = self._known[passed.loader]
+        if known is not None and len(known) == 1:
+            passed.readers.append(self._read)
 
-    def _read(self, loader: int, batch: Any) -> None:
-        known = self._known.get(loader)
-        if not self._attention.open or known is None or len(known) != 1:
-            return
-        inputs = inputs_of(batch)
-        if inputs is not None and is_picture(inputs):
-            self._drawn[loader] = ranges(inputs)
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        if self._attention.open:
+            inputs = inputs_of(batch)
+            if inputs is not None and is_picture(inputs):
+                self._drawn[passed.loader] = ranges(inputs)
+        return True
 
     def _enter(self, running: list[nn.Module], inputs: Any) -> None:
         given = inputs[0] if isinstance(inputs, tuple) and inputs else None

@@ -27,7 +27,7 @@ class Order:
 
     def __init__(self, passed: Pass) -> None:
         self.passed = passed
-        self.open = passed.told
+        self.open = True
         self.seen = 0
         self.single = 0
         self.stretches: list[int] = []  # lengths, the last one still growing
@@ -117,29 +117,31 @@ class Labels:
         self._recorder = witness.recorder
         self._loaders = witness.loaders
         self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._read)
         self._loaders.on_pass.append(self._end)
         witness.losses.before_loss.append(self._use)
 
     def _start(self, loader: Any, passed: Pass) -> None:
-        if passed.loader not in self._told:
+        self._orders.pop(passed.loader, None)
+        if passed.told and passed.loader not in self._told:
             order = self._orders[passed.loader] = Order(passed)
             order.parts, order.whole_size = part_of(loader.dataset)
-            order.ahead = ahead(loader) if order.open and self._recorder.affordable else None
+            order.ahead = ahead(loader) if self._recorder.affordable else None
+            passed.readers.append(self._read)
 
-    def _read(self, loader: int, batch: Any) -> None:
-        order = self._orders.get(loader)
-        if order is None or not order.open or order.passed is not self._loaders.latest:
-            return
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        order = self._orders.get(passed.loader)
+        if order is None or not order.open or order.passed is not passed:
+            return False
         labels = labels_of(batch)
         if labels is None or not 0 < labels.numel() <= MOST_SAMPLES or (not order.seen and _made_up(batch)):
             order.open = False
-            return
+            return False
         order.read(labels.long().tolist())
         if order.ahead is not None and not order.ahead.begins_with(order):
             order.ahead = None  # the data set gives other labels than it holds
         if order.open and order.used and (order.proven or order.ahead is not None):
             self._tell(order)
+        return order.open
 
     def _use(self, criterion: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Whether the labels that a loss is given are those of the batch."""

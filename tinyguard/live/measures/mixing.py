@@ -64,7 +64,6 @@ class Mixing:
         self._attention = witness.attention
         self._behind = witness.loaders.behind
         witness.loaders.on_start.append(self._start)
-        witness.loaders.on_batch.append(self._batch)
         witness.losses.on_activation.append(self._activated)
         witness.attention.on_open.append(self._watch)
         witness.attention.on_close.append(self._rest)
@@ -73,14 +72,15 @@ class Mixing:
     def _start(self, loader: Any, passed: Pass) -> None:
         if isinstance(loader.batch_size, int) and (passed.loader in self._loaders or len(self._loaders) < MOST):
             self._loaders[passed.loader] = Loader(loader.batch_size, type(loader.sampler) in RANDOM)
+            passed.readers.append(self._batch)
 
-    def _batch(self, loader: int, batch: Any) -> None:
-        known = self._loaders.get(loader)
-        if known is None or not self._attention.open:
-            return
-        tensors = list(tensors_in(batch))
-        alike = bool(tensors) and all(_samples(tensor, known.batch_size) for tensor in tensors)
-        self._drawn[loader] = known.batch_size if alike else 0
+    def _batch(self, passed: Pass, batch: Any) -> bool:
+        if self._attention.open:
+            size = self._loaders[passed.loader].batch_size
+            tensors = list(tensors_in(batch))
+            alike = bool(tensors) and all(_samples(tensor, size) for tensor in tensors)
+            self._drawn[passed.loader] = size if alike else 0
+        return True
 
     # --- forward passes -----------------------------------------------------------------------------------------------
 

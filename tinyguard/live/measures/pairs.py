@@ -31,7 +31,6 @@ class Pairs:
         self._recorder = witness.recorder
         self._attention = witness.attention
         witness.loaders.on_start.append(self._start)
-        witness.loaders.on_batch.append(self._read)
         witness.losses.before_loss.append(self._look)
 
     def _start(self, loader: Any, passed: Pass) -> None:
@@ -39,10 +38,15 @@ class Pairs:
         own = isinstance(sampler, RandomSampler) and sampler.generator is None and loader.batch_size is not None
         if own and loader.generator is None and passed.samples.size is not None and len(self._sizes) < MOST_LOADERS:
             self._sizes[passed.loader] = passed.samples.size
+        if passed.loader in self._sizes:
+            passed.readers.append(self._read)
 
-    def _read(self, loader: int, batch: Any) -> None:
-        if self._attention.open and isinstance(batch, Tensor) and loader in self._sizes:
-            self._batches[loader] = addresses(batch)
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        if not isinstance(batch, Tensor):
+            return False
+        if self._attention.open:
+            self._batches[passed.loader] = addresses(batch)
+        return True
 
     def _look(self, criterion: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if len(self._batches) < 2 or criterion not in CLASS_NUMBERS:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from tinyguard.live.loaders import Pass
+from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Recorder, Use
 from tinyguard.progress import Progress
 
@@ -63,7 +64,7 @@ class Run:
         self.began = self.latest = 0.0  # on the clock of perf_counter
 
     def absorb(self, other: Run) -> None:
-        """What came after it belongs to it."""
+        """Another training turns out to be a part of this one."""
         self.began = self.began or other.began
         self.latest = other.latest or self.latest
         self.device = other.device or self.device
@@ -77,6 +78,35 @@ class Run:
         self.loaders.update(other.loaders)
 
 
+class Waiting:
+    """What the backward passes since the last step of an optimizer came to; mostly one."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+        self.losses: list[float] = []
+        self.models: dict[int, None] = {}
+        self.loaders: dict[int, None] = {}
+        self.device = ""
+        self.began = 0.0
+
+    def move_to(self, run: Run) -> None:
+        """They were for a step of this training."""
+        run.began = run.began or self.began
+        run.device = run.device or self.device
+        run.steps += self.passes
+        run.step_of_epoch += self.passes
+        for loss in self.losses:
+            run.losses.add(loss)
+        self.passes, self.began = 0, 0.0
+        self.losses.clear()
+        if self.models:
+            run.models.update(self.models)
+            self.models.clear()
+        if self.loaders:
+            run.loaders.update(self.loaders)
+            self.loaders.clear()
+
+
 class Counting:
     """Counts, and calls `on_progress` once a second at most while a training runs.
 
@@ -84,8 +114,9 @@ class Counting:
     another training: four models in one loop are four.
     """
 
-    def __init__(self, on_progress: Callable[[], None]) -> None:
+    def __init__(self, on_progress: Callable[[], None], readings: Readings) -> None:
         self._on_progress = on_progress
+        self._readings = readings
         self.begin()
 
     def attach(self, witness: Witness) -> None:
@@ -98,30 +129,26 @@ class Counting:
     def begin(self) -> None:
         """A cell begins: what follows is another training."""
         self._runs: list[Run] = []
-        self._waiting = Run()  # what no optimizer has used yet
+        self._waiting = Waiting()
+        self._unstepped = Run()  # what was before any optimizer stepped, as far as somebody asked for it
         self._told = perf_counter()
 
     def _backward(self, loss: Any, loaders: tuple[int, ...]) -> None:
-        run = self._waiting
-        run.steps += 1
-        run.step_of_epoch += 1
-        if run.steps == 1:
-            run.began = run.latest = perf_counter()
-            run.device = str(loss.device) if isinstance(loss, Tensor) else ""
-        run.loaders.update(dict.fromkeys(loaders))
-        if isinstance(loss, Tensor) and loss.numel() == 1 and (run.device == "cpu" or self._affordable):
-            run.losses.add(loss.item())
-
-    @property
-    def _affordable(self) -> bool:
-        return self._witness.recorder.affordable
+        waiting = self._waiting
+        waiting.passes += 1
+        if not waiting.began:
+            waiting.began = perf_counter()
+            waiting.device = str(loss.device) if isinstance(loss, Tensor) else ""
+        for loader in loaders:
+            waiting.loaders[loader] = None
+        if self._readings.newest is not None and len(waiting.losses) < MOST_POINTS:
+            waiting.losses.append(self._readings.newest.value)
 
     def _step(self, optimizer: Optimizer) -> None:
-        number = self._witness.recorder.numbers.of(optimizer)
+        number = self._readings.number
         run = self._run_of(optimizer, number)
         run.rates[number] = [group["lr"] for group in optimizer.param_groups]
-        run.absorb(self._waiting)
-        self._waiting = Run()
+        self._waiting.move_to(run)
         run.latest = now = perf_counter()
         if now - self._told >= EVERY_S:
             self._told = now
@@ -133,7 +160,7 @@ class Counting:
         leaves = _leaves(optimizer, self._witness.recorder)
         found = next((run for run in self._runs if number in run.rates or run.leaves & leaves), None)
         if found is None and len(self._runs) < MOST_RUNS:
-            found = Run()
+            found = Run() if self._runs else self._unstepped
             self._runs.append(found)
         run = found or self._runs[-1]
         while self._runs[-1] is not run:  # it steps again: what began in between is a part of it
@@ -144,9 +171,9 @@ class Counting:
 
     def _passed(self, passed: Pass) -> None:
         if passed.backward:
-            run = self._runs[-1] if self._runs else self._waiting
+            run = self._runs[-1] if self._runs else self._unstepped
             run.epochs += 1
-            run.step_of_epoch = self._waiting.step_of_epoch = 0
+            run.step_of_epoch = 0
 
     def _used(self, use: Use) -> None:
         if use.event.grad:
@@ -158,7 +185,10 @@ class Counting:
 
     def trainings(self) -> list[Progress]:
         """Of all trainings of this cell, in order; one that has not begun when there is none."""
-        return [self._progress(run) for run in self._runs or [self._waiting]]
+        if not self._runs:  # weights are moved by hand, or not at all
+            self._waiting.move_to(self._unstepped)
+            self._unstepped.latest = perf_counter() if self._unstepped.began else 0.0
+        return [self._progress(run) for run in self._runs or [self._unstepped]]
 
     def _progress(self, run: Run) -> Progress:
         batches = {self._witness.loaders.batches(loader) for loader in run.loaders}

@@ -66,10 +66,8 @@ class Repeats:
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
         self._cells = witness.cells
-        self._loaders = witness.loaders
-        self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._drawn)
-        self._loaders.on_pass.append(self._end)
+        witness.loaders.on_start.append(self._start)
+        witness.loaders.on_pass.append(self._end)
         witness.modules.on_enter.append(self._enter)
         witness.optimizers.on_backward.append(self._backward)
 
@@ -82,18 +80,23 @@ class Repeats:
         if begun.cell is not self._cells.current:
             begun.cell, begun.passes, begun.passed, begun.first = self._cells.current, 0, None, None
         begun.passes += 1
+        passed.readers.append(self._drawn)
 
-    def _drawn(self, loader: int, batch: Any) -> None:
-        passed, begun = self._loaders.latest, self._begun.get(loader)
-        if begun is not None and begun.weights is not None and passed is not None:
+    def _drawn(self, passed: Pass, batch: Any) -> bool:
+        """The first batch of a pass; no other is read."""
+        begun = self._begun.get(passed.loader)
+        if begun is not None and begun.weights is not None:
             weights, size = begun.weights
             begun.weights = None
             where = passed.where or self._recorder.here()
             self._recorder.emit(
-                SamplesLeftOut, where, loader=loader, samples=passed.samples, weights=weights, size=size
+                SamplesLeftOut, where, loader=passed.loader, samples=passed.samples, weights=weights, size=size
             )
-        if passed is None or passed.batches != 1 or begun is None or begun.batches < 2 or begun.passes > MOST_PASSES:
-            return
+        if begun is not None and begun.batches >= 2 and begun.passes <= MOST_PASSES:
+            self._compare(begun, passed, batch)
+        return False
+
+    def _compare(self, begun: Begun, passed: Pass, batch: Any) -> None:
         inputs, content = inputs_of(batch), fingerprint(batch)
         # Made-up data is often all the same: only an order that is known tells then that the samples are the same.
         same = content is not None and content == begun.first and inputs is not None and varied(inputs)

@@ -38,31 +38,35 @@ class Scales:
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
-        self._loaders = witness.loaders
-        self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._read)
-        self._loaders.on_pass.append(self._tell)
+        witness.loaders.on_start.append(self._start)
+        witness.loaders.on_pass.append(self._tell)
 
     def _start(self, _loader: Any, passed: Pass) -> None:
         if passed.loader not in self._done:
             self._sums[passed.loader] = Sums(passed)
+            passed.readers.append(self._read)
 
-    def _read(self, loader: int, batch: Any) -> None:
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        loader = passed.loader
         sums = self._sums.get(loader)
-        if sums is None or sums.passed is not self._loaders.latest or not self._recorder.affordable:
-            return
+        if sums is None or sums.passed is not passed:
+            return False
+        if not self._recorder.affordable:
+            return True
         inputs = inputs_of(batch)
         table = features_of(inputs) if inputs is not None else None
         if inputs is None or table is None or (sums.sums is not None and sums.sums.shape[1] != table.shape[1]):
             del self._sums[loader]
             self._done.add(loader)
-            return
+            return False
         found = torch.stack([table.sum(0), table.square().sum(0)])
         sums.sums = found if sums.sums is None else sums.sums + found
         sums.samples += len(inputs)
         sums.values += len(table)
         if sums.samples >= MOST_SAMPLES:
             self._tell(sums.passed)
+            return False
+        return True
 
     def _tell(self, passed: Pass) -> None:
         sums = self._sums.get(passed.loader)

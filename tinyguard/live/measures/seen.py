@@ -20,6 +20,7 @@ MOST_SAMPLES = 2048  # of each loader that are remembered, and as many that are 
 MOST_LOADERS = 16  # that are remembered
 MOST_BUILT = 1000  # whose line is remembered
 AGAIN = 32  # inputs met again, before their labels are judged
+ENOUGH = 128  # inputs met again in one pass, after which its other batches are not read
 OFTEN = 0.75  # of what chance would change; labels that are made noisy on purpose, 20 % of them, stay far below
 MOSTLY = 0.5  # of a pass, when its inputs are called copies
 FEWEST = 8  # copies that agree by chance, when it is told that they do no more often
@@ -100,11 +101,9 @@ class Seen:
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
-        self._loaders = witness.loaders
-        self._loaders.on_built.append(self._remember)
-        self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._read)
-        self._loaders.on_pass.append(self._end)
+        witness.loaders.on_built.append(self._remember)
+        witness.loaders.on_start.append(self._start)
+        witness.loaders.on_pass.append(self._end)
 
     def _remember(self, _loader: Any, event: LoaderBuilt) -> None:
         if len(self._built) < MOST_BUILT:
@@ -115,23 +114,25 @@ class Seen:
         if drawn is not None:
             drawn.begin(passed)
         elif len(self._drawn) < MOST_LOADERS or self._forget():
-            self._drawn[passed.loader] = Drawn(passed)
+            drawn = self._drawn[passed.loader] = Drawn(passed)
+        if drawn is not None and drawn.passes <= 1 + LATER_PASSES and not drawn.told:
+            passed.readers.append(self._read)
 
     def _forget(self) -> bool:
         """Makes room: the oldest goes."""
         del self._drawn[next(iter(self._drawn))]
         return True
 
-    def _read(self, loader: int, batch: Any) -> None:
-        drawn = self._drawn.get(loader)
-        if drawn is None or drawn.read >= MOST_SAMPLES or drawn.passes > 1 + LATER_PASSES or drawn.told:
-            return
-        if drawn.passed is not self._loaders.latest or not self._recorder.affordable:
-            return
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        drawn = self._drawn.get(passed.loader)
+        if drawn is None or drawn.read >= MOST_SAMPLES or drawn.told or drawn.passed is not passed:
+            return False
+        if not self._recorder.affordable:
+            return True
         inputs, labels = inputs_of(batch), labels_of(batch)
         if inputs is None or not inputs.numel():
             drawn.read = MOST_SAMPLES
-            return
+            return False
         if not drawn.labels:
             drawn.rich = is_rich(inputs[0])
             drawn.pairs = isinstance(batch, (tuple, list)) and len(batch) == 2
@@ -139,6 +140,7 @@ class Seen:
         drawn.take(row_hashes(inputs), labels.long().tolist() if known and labels is not None else [None] * len(inputs))
         if drawn.passes > 1 and drawn.seen >= AGAIN and drawn.changed >= OFTEN * drawn.by_chance * drawn.seen > 0:
             self._tell_of_labels(drawn)
+        return len(drawn.again) < ENOUGH
 
     def _tell_of_labels(self, drawn: Drawn) -> None:
         drawn.told = True

@@ -130,35 +130,30 @@ class Updates:
         """What the step did; None where there is nothing to be seen."""
         weights = [one.weight() for one in before]
         seen = [(weight, one.elements) for weight, one in zip(weights, before, strict=True) if weight is not None]
-        seen = [(weight, old) for weight, old in seen if weight.grad is not None]
-        gradients = [
-            tensor.grad
+        seen = [(weight, old) for weight, old in seen if _is_plain(weight.grad)]
+        layers = [weight.grad for weight, _ in seen]
+        known = set(map(id, layers))
+        others = [
+            gradient
             for group in optimizer.param_groups
             for tensor in group["params"]
-            if tensor.grad is not None and tensor.grad.layout is torch.strided and tensor.is_floating_point()
+            if _is_plain(gradient := tensor.grad) and id(gradient) not in known and tensor.is_floating_point()
         ]
-        if not seen or not gradients or len({gradient.device for gradient in gradients}) > 1:
+        if not seen or len({gradient.device for gradient in (*layers, *others)}) > 1:
             return None
         with torch.no_grad():
-            norms = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)])
-            layers = torch._foreach_norm([weight.grad for weight, _ in seen])
             olds = [old.float() for _, old in seen]
-            news = [elements(weight).float() for weight, _ in seen]
-            values = torch.stack(
-                [
-                    torch.linalg.vector_norm(norms),
-                    *(norm.float() for norm in layers),
-                    *torch._foreach_norm(olds),
-                    *torch._foreach_norm(torch._foreach_sub(news, olds)),
-                ]
-            ).tolist()
+            sizes = torch._foreach_norm(olds)
+            torch._foreach_sub_(olds, [elements(weight).float() for weight, _ in seen])
+            norms = [*torch._foreach_norm([*layers, *others]), *torch._foreach_norm(olds), *sizes]
+            values = torch.stack([norm.float() for norm in norms]).tolist()
         if not all(map(math.isfinite, values)):
             return None
-        count = len(seen)
-        sizes, changes = values[1 + count : 1 + 2 * count], values[1 + 2 * count :]
+        count, gradients = len(seen), len(layers) + len(others)
+        changes, sizes = values[gradients : gradients + count], values[gradients + count :]
         return Sample(
-            norm=values[0],
-            gradients=tuple(values[1 : 1 + count]),
+            norm=math.hypot(*values[:gradients]),
+            gradients=tuple(values[:count]),
             moved=tuple(change / size if size else None for change, size in zip(changes, sizes, strict=True)),
             loss=self._readings.course.last,
         )
@@ -209,6 +204,10 @@ def matrices(optimizer: Optimizer) -> list[Tensor]:
     if len(found) <= LAYERS:
         return found
     return [found[round(index * (len(found) - 1) / (LAYERS - 1))] for index in range(LAYERS)]
+
+
+def _is_plain(gradient: Tensor | None) -> bool:
+    return gradient is not None and gradient.layout is torch.strided
 
 
 def is_dense(tensor: Tensor) -> bool:

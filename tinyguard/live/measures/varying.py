@@ -47,7 +47,6 @@ class Varying:
         self._loaders = witness.loaders
         self._work = witness.work
         self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._read)
         self._loaders.on_pass.append(self._over)
 
     def _start(self, loader: Any, passed: Pass) -> None:
@@ -63,18 +62,20 @@ class Varying:
         known = self._datasets.get(number)
         if plain and known is not None and self._first.get(number, ...) is not None and _transform(known()) is not None:
             self._now[number] = Drawn(self._work.all.steps)
+            passed.readers.append(self._read)
 
-    def _read(self, loader: int, batch: Any) -> None:
-        drawn = self._now.get(loader)
+    def _read(self, passed: Pass, batch: Any) -> bool:
+        loader, drawn = passed.loader, self._now.get(passed.loader)
         if drawn is None or len(drawn.inputs) >= MOST_SAMPLES:
-            return
+            return False
         inputs, labels = inputs_of(batch), labels_of(batch)
         if inputs is None or labels is None or len(inputs) != len(labels) or not inputs.numel():
             self._now.pop(loader)
             self._first[loader] = None
-            return
+            return False
         drawn.inputs += row_hashes(inputs)
         drawn.labels += labels.long().tolist()
+        return True
 
     def _over(self, passed: Pass) -> None:
         number, drawn = passed.loader, self._now.pop(passed.loader, None)

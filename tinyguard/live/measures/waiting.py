@@ -38,20 +38,21 @@ class Waiting:
 
     def attach(self, witness: Witness) -> None:
         self._recorder = witness.recorder
-        self._loaders = witness.loaders
-        self._loaders.on_start.append(self._start)
-        self._loaders.on_batch.append(self._drawn)
+        witness.loaders.on_start.append(self._start)
 
     def _start(self, loader: Any, passed: Pass) -> None:
         if passed.loader not in self._waits:
             while len(self._waits) >= MOST_LOADERS:
                 del self._waits[next(iter(self._waits))]
             self._waits[passed.loader] = Wait(loader)
+        passed.readers.append(self._drawn)
 
-    def _drawn(self, loader: int, _batch: Any) -> None:
-        passed, wait = self._loaders.latest, self._waits.get(loader)
-        if passed is None or wait is None or not passed.loop:
-            return
+    def _drawn(self, passed: Pass, _batch: Any) -> bool:
+        wait = self._waits.get(passed.loader)
+        if wait is None:
+            return False
+        if not passed.loop:
+            return True
         if wait.passed is passed and passed.backward:
             wait.steps += 1
             wait.waited_s += passed.waited_s
@@ -59,6 +60,7 @@ class Waiting:
             if wait.steps % EVERY == 0 and wait.steps >= STEPS and wait.wall_s >= SECONDS:
                 self._judge(wait, passed)
         wait.passed, wait.drawn_at = passed, passed.drawn_at
+        return True
 
     def _judge(self, wait: Wait, passed: Pass) -> None:
         level = sum(wait.waited_s > share * wait.wall_s for share in LEVELS)
