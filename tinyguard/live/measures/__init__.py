@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.averages import Averages
 from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.dropping import Dropping
 from tinyguard.live.measures.evaluation import Evaluation
@@ -79,4 +80,5 @@ def measures() -> tuple[Measure, ...]:
         Unregistered(),
         Dropping(),
         Mixing(),
+        Averages(),
     )
