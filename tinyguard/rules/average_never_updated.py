@@ -44,7 +44,7 @@ with torch.no_grad():
 """
 _TORCHS = (
     (_START + _EVALUATION)
-    .replace("EMA(model)", "AveragedModel(model)  # ModelBuilt live")
+    .replace("EMA(model)", "AveragedModel(model)  # sees ModelBuilt live")
     .replace("ema.shadow(x)", "ema(x)")
 )
 
