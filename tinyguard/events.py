@@ -695,6 +695,16 @@ class TieBroken(Measured):
     one_memory: bool = False  # they are several parameters, whose numbers are the same memory
 
 
+class AverageStale(Measured):
+    """A model that is called an average of another is used without gradients after a training, and has not changed
+    since the training began, though the other has; place is its call."""
+
+    model: int
+    path: str  # "ema.shadow"
+    of: int  # the model that was trained
+    steps: int  # of all optimizers since it was seen first
+
+
 class DropoutLeftOn(Measured):
     """A model in eval mode drops at random: the function was called without `training`; place is the call."""
 

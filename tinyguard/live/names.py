@@ -58,6 +58,10 @@ class Names:
         place = self._place(names[0], execution) if names else self._recorder.here()[0]
         self._loaders.dataset_built(dataset, (place, ()))
 
+    def held(self) -> dict[str, Any]:
+        """The names of the notebook and what they mean now."""
+        return dict(self._namespace())
+
     def look_around(self) -> None:
         """The same for the functions of the user's that are running."""
         for frame in self._recorder.places.frames():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.averages import Averages
 from tinyguard.live.measures.clipping import Clipping
 from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.cuts import Cuts
@@ -86,4 +87,5 @@ def measures(readings: Readings) -> tuple[Measure, ...]:
         Opposition(),
         Dropping(),
         Mixing(),
+        Averages(),
     )
