@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -50,6 +51,7 @@ class Guard:
         self.cells = Cells(notebook, path=path)
         self._tell = tell
         self._complain = complain
+        self._is_told_elsewhere = os.environ.get("RANK", "0") != "0"  # torchrun: the first of several processes tells
         self._rules = tuple(rule for rule in (rules or catalogue().values()) if not rule.needs_whole_program)
         self._judge = Judge(self._rules, self._rule_failed)
         self._found: dict[tuple[object, ...], Finding] = {}
@@ -137,7 +139,8 @@ class Guard:
         for finding in new:
             if self._memory is not None:
                 self._memory.keep(finding)
-            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
+            if not self._is_told_elsewhere:
+                self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
         worst = max((finding.severity for finding in new), default=None)
         if self.stop is not None and worst is not None and worst >= self.stop:
             first = next(finding for finding in new if finding.severity == worst)

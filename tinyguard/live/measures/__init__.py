@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tinyguard.live.measures.epochs import Epochs
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -13,6 +14,7 @@ from tinyguard.live.measures.learning import Learning
 from tinyguard.live.measures.memory import Memory, Outputs
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
+from tinyguard.live.measures.ranks import Ranks
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
@@ -67,4 +69,6 @@ def measures() -> tuple[Measure, ...]:
         SavedWeights(),
         Ties(),
         Unregistered(),
+        Epochs(),
+        Ranks(),
     )
