@@ -13,7 +13,7 @@ from examples import expectations, parse
 pytest.importorskip("torch")
 
 from tinyguard.rules.epoch_not_set import EpochNotSet
-from tinyguard.rules.ranks_apart import RanksHaveComeApart
+from tinyguard.rules.ranks_apart import RanksApart
 
 pytestmark = pytest.mark.slow
 
@@ -44,21 +44,21 @@ def ran(folder: Path, text: str, *, guarded: bool = True) -> tuple[str, list[byt
 
 
 def test_a_distributed_training_gives_the_same_and_nothing_is_told_of_it(tmp_path: Path) -> None:
-    _, alone = ran(tmp_path, RanksHaveComeApart.good[0], guarded=False)
-    printed, weights = ran(tmp_path, RanksHaveComeApart.good[0])
+    _, alone = ran(tmp_path, RanksApart.good[0], guarded=False)
+    printed, weights = ran(tmp_path, RanksApart.good[0])
     assert weights == alone
     assert "TNY" not in printed
     assert "tinyguard" not in printed
 
 
-@pytest.mark.parametrize("text", RanksHaveComeApart.good[1:])
+@pytest.mark.parametrize("text", RanksApart.good[1:])
 def test_nothing_is_told_of_ranks_that_stay_together(text: str, tmp_path: Path) -> None:
     printed, _ = ran(tmp_path, text)
     assert "tinyguard" not in printed
     assert "TNY" not in printed
 
 
-@pytest.mark.parametrize("text", RanksHaveComeApart.bad)
+@pytest.mark.parametrize("text", RanksApart.bad)
 def test_ranks_that_come_apart_are_told_of_once_by_the_first(text: str, tmp_path: Path) -> None:
     printed, _ = ran(tmp_path, text)
     ((_, _, line),) = expectations(parse(text), "live")
@@ -69,7 +69,7 @@ def test_ranks_that_come_apart_are_told_of_once_by_the_first(text: str, tmp_path
 
 
 def test_an_epoch_that_is_never_set_is_told_of_once(tmp_path: Path) -> None:
-    text = RanksHaveComeApart.good[0].replace("    sampler.set_epoch(epoch)\n", "")
+    text = RanksApart.good[0].replace("    sampler.set_epoch(epoch)\n", "")
     printed, _ = ran(tmp_path, text)
     assert printed.count("[TNY") == 1
     assert f"warning[{EpochNotSet.code}] `train_loader` has the same samples in the same order" in printed

@@ -590,7 +590,7 @@ class OrderRepeated(Measured):
     epoch: int
 
 
-class RanksApart(Measured):
+class RanksDiffer(Measured):
     """The processes of a distributed training hold different weights, and their gradients are not exchanged.
 
     Place is the forward pass that goes past DistributedDataParallel, or else the step.

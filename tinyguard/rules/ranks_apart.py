@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, RanksApart
+from tinyguard.events import Event, RanksDiffer
 from tinyguard.finding import Finding, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story
@@ -37,10 +37,10 @@ distributed.destroy_process_group()
 """
 
 
-class RanksHaveComeApart(Rule):
-    """The ranks hold different weights: their gradients are not averaged, and each trains on its part of the data only.
+class RanksApart(Rule):
+    """The processes of a distributed training hold different weights: they do not exchange their gradients.
 
-    `DistributedDataParallel` exchanges gradients when its own `forward` runs. `model.module(x)` goes past it, and a
+    Each trains on its part of the data only. `DistributedDataParallel` exchanges gradients when its own `forward` runs. `model.module(x)` goes past it, and a
     model that was never wrapped has nobody who exchanges anything. What is saved in the end is the model of rank 0,
     which has seen one part of the data.
 
@@ -49,7 +49,7 @@ class RanksHaveComeApart(Rule):
 
     code = "TNY513"
     severity = Severity.ERROR
-    on = (RanksApart,)
+    on = (RanksDiffer,)
     bad = (
         _TRAINING.replace("output = model(x)", "output = model.module(x)  # TNY513 live"),
         # never wrapped
@@ -75,7 +75,7 @@ class RanksHaveComeApart(Rule):
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
-        if not isinstance(event, RanksApart):
+        if not isinstance(event, RanksDiffer):
             return
         optimizer = story.name(event.optimizer, "the optimizer")
         wrapper = story.name(event.wrapper, "the model")

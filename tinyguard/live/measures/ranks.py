@@ -13,7 +13,7 @@ from torch import Tensor, distributed, nn
 from torch.optim import Optimizer
 from torch.utils.data.distributed import DistributedSampler
 
-from tinyguard.events import RanksApart
+from tinyguard.events import RanksDiffer
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.epochs import sampler_of
 from tinyguard.live.recorder import Use, Where
@@ -183,7 +183,7 @@ class Ranks:
                 self._over_with = True
                 own, other = max(different, key=lambda pair: abs(pair[0] - pair[1]))
                 self._recorder.emit(
-                    RanksApart, apart.where, **apart.fields, steps=apart.steps, ranks=world(), own=own, other=other
+                    RanksDiffer, apart.where, **apart.fields, steps=apart.steps, ranks=world(), own=own, other=other
                 )
                 break
         return True
