@@ -40,9 +40,9 @@ distributed.destroy_process_group()
 class RanksApart(Rule):
     """The processes of a distributed training hold different weights: they do not exchange their gradients.
 
-    Each trains on its part of the data only. `DistributedDataParallel` exchanges gradients when its own `forward` runs. `model.module(x)` goes past it, and a
-    model that was never wrapped has nobody who exchanges anything. What is saved in the end is the model of rank 0,
-    which has seen one part of the data.
+    Each trains on its part of the data only. `DistributedDataParallel` exchanges gradients when its own `forward` runs:
+    `model.module(x)` goes past it, and a model that was never wrapped has nobody who exchanges anything. What is saved
+    in the end is the model of rank 0, which has seen one part of the data.
 
     Reported by rank 0, after a pass, when weights of another rank were seen to differ.
     """
