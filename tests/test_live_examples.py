@@ -34,6 +34,10 @@ LINT_ONLY = {
 ELSEWHERE = {
     "TNY902-bad-0": "takes 25 s; tests/test_data_measures.py runs the like of it",
     "TNY902-bad-1": "takes 25 s",
+    **{
+        f"TNY513-{name}": "needs two processes; tests/test_guard_ranks.py runs it"
+        for name in ("bad-0", "bad-1", "good-0", "good-1", "good-2")
+    },
     "TNY705-bad-0": "its band is chosen by a magic; tests/test_live_metrics.py does it",
 }
 # Events that one witness alone sees, where a mark on the line would be wrong for other examples.

@@ -685,6 +685,31 @@ class ParametersHidden(Measured):
     numbers: int  # weights in them
 
 
+class OrderRepeated(Measured):
+    """A pass that trains has the order of the one before: the epoch of its DistributedSampler was not set.
+
+    Place is the loop that draws.
+    """
+
+    loader: int
+    epoch: int
+
+
+class RanksDiffer(Measured):
+    """The processes of a distributed training hold different weights, and their gradients are not exchanged.
+
+    Place is the forward pass that goes past DistributedDataParallel, or else the step.
+    """
+
+    optimizer: int
+    steps: int  # of it so far
+    ranks: int
+    own: float  # a weight here
+    other: float  # ... and on another rank
+    wrapper: int | None = None  # that the forward pass goes past
+    model: int | None = None  # that was called instead
+
+
 class TieBroken(Measured):
     """Layers that shared a parameter have one each; place is the `load_state_dict`, or the first forward after it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -52,6 +53,7 @@ class Guard:
         self.cells = Cells(notebook, path=path)
         self._tell = tell
         self._complain = complain
+        self._is_told_elsewhere = os.environ.get("RANK", "0") != "0"  # torchrun: the first of several processes tells
         rules = tuple(rules or catalogue().values())
         self._judge = Judge((rule for rule in rules if not rule.needs_whole_program), self._rule_failed)
         self._foresight = Foresight(self.cells.path, rules, self._observer_failed)
@@ -172,7 +174,8 @@ class Guard:
             self.handover.told(finding)
             if self._memory is not None:
                 self._memory.keep(finding)
-            self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
+            if not self._is_told_elsewhere:
+                self._tell(with_causes_of(finding, list(self._found.values())) if is_symptom(finding) else finding)
         return new
 
     def _is_new(self, finding: Finding) -> bool:

@@ -10,6 +10,7 @@ from tinyguard.live.measures.comparisons import Comparisons
 from tinyguard.live.measures.cuts import Cuts
 from tinyguard.live.measures.differences import Differences
 from tinyguard.live.measures.dropping import Dropping
+from tinyguard.live.measures.epochs import Epochs
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.finiteness import NotFinite
 from tinyguard.live.measures.generators import Generators
@@ -22,6 +23,7 @@ from tinyguard.live.measures.numbering import Numbering
 from tinyguard.live.measures.opposition import Opposition
 from tinyguard.live.measures.pairs import Pairs
 from tinyguard.live.measures.parts import Parts
+from tinyguard.live.measures.ranks import Ranks
 from tinyguard.live.measures.rates import Rates
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.measures.repeats import Repeats
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Measure(Protocol):
-    """Subscribes to what it needs (`on_backward`, `on_step`, `on_batch`, `on_pass` ...) when the guard is attached.
+    """Subscribes to what it needs (`on_backward`, `on_step`, `on_start`, `on_pass` ...) when the guard is attached.
 
     It costs next to nothing at most steps, does what costs something only while `recorder.affordable`, keeps a bounded
     state, changes nothing of the user's, holds no reference to a tensor or model beyond the step, and writes an event
@@ -88,4 +90,6 @@ def measures(readings: Readings) -> tuple[Measure, ...]:
         Dropping(),
         Mixing(),
         Averages(),
+        Epochs(),
+        Ranks(),
     )
