@@ -28,16 +28,11 @@ WELL = {training.name: training for training in map(load, paths(HEALTHY))}
 MISSED = set(
     """
     accumulation_cleared_each_batch attention_over_the_batch average_never_updated
-    backbone_unfrozen_too_late  clipped_before_unscaled
-    discriminator_steps_the_generator
-    dropout_never_off error_of_all_pairs everything_frozen
-    features_detached labels_permuted
-    left_over_subset loss_made_anew_from_its_number
-    normalised_over_the_batch
-    optimizer_of_the_uncopied_model
-    probabilities_into_kl_div recurrence_along_the_batch
-    scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop
-     tied_weights_untied
+    backbone_unfrozen_too_late clipped_before_unscaled discriminator_steps_the_generator
+    dropout_never_off error_of_all_pairs everything_frozen features_detached labels_permuted
+    left_over_subset loss_made_anew_from_its_number normalised_over_the_batch
+    optimizer_of_the_uncopied_model probabilities_into_kl_div recurrence_along_the_batch
+    scheduler_of_the_first_optimizer slow_data_set step_outside_of_the_loop tied_weights_untied
     """.split()
 )
 
