@@ -86,6 +86,14 @@ with torch.no_grad():
         hits += (model(images).argmax(1) == labels).sum().item()
 print(hits / len(test_set))
 """,
+        # only the name of the loader tells what it is for
+        _START.replace("DataLoader(test_set", "DataLoader(TensorDataset(torch.randn(32, 8), torch.arange(32) % 3)")
+        + """
+# %%
+for epoch in range(3):
+    train(train_loader)
+    print("test accuracy", accuracy(train_loader))  # TNY203
+""",
     )
     good = (
         bad[0].replace("accuracy(train_loader))  # TNY203", "accuracy(test_loader))"),

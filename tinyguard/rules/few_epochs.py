@@ -144,6 +144,29 @@ for epoch in range(num_epochs):
         loss.backward()
         optimizer.step()
 """,
+        # data of one's own, whose size and classes the kernel holds
+        """
+# %%
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+
+def draw(count):
+    labels = torch.arange(count) % 200
+    return TensorDataset(torch.randn(200, 8)[labels], labels)
+
+train_loader = DataLoader(draw(10_000), batch_size=1000, shuffle=True)
+# %%
+model = nn.Linear(8, 200)
+optimizer = torch.optim.Adam(model.parameters())
+for epoch in range(2):  # TNY601 live
+    for inputs, labels in train_loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
+""",
     )
     good = (
         _START
