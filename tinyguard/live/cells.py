@@ -54,6 +54,21 @@ class Cells:
         self._last = execution.number
         return execution
 
+    def begin_body(self, source: str, *, filenames: Iterable[str]) -> bool:
+        """The cell that runs begins with a magic such as `%%capture`, which runs the rest of it as a cell of its own.
+
+        Returns False when this is not the rest of it.
+        """
+        outer = self.current
+        head, _, body = outer.source.lstrip("\n").partition("\n") if outer is not None else ("", "", "")
+        if outer is None or not head.startswith("%%") or body.strip("\n") != source.strip("\n"):
+            return False
+        lines = source.splitlines()
+        blank = next((index for index, line in enumerate(lines) if line.strip()), 0)
+        inner = outer.replace(shift=outer.shift + 1 + blank)
+        self.executions.update(dict.fromkeys(filenames, inner))
+        return True
+
     def where(self, filename: str, line: int) -> tuple[int, int] | None:
         """The cell and the line in it; None: not from a cell."""
         execution = self.executions.get(filename)

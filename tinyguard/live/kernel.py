@@ -16,7 +16,8 @@ class Kernel:
         self._cells = cells
         self.on_begin: list[Callable[[Execution], None]] = []
         self.on_end: list[Callable[[Execution, Any], None]] = []
-        self._depth = 0
+        self._inner = 0  # depth of cells that a magic runs, as `%%capture` does with the rest of its own
+        self._runs = False
 
     def attach(self) -> None:
         self._shell.events.register("pre_run_cell", self._begin)
@@ -38,6 +39,10 @@ class Kernel:
         # IPython counts the cell before this event since version 9, after it in older ones.
         number = self._shell.execution_count
         names = {self._shell.compile.get_code_name(source, transformed, count) for count in (number - 1, number)}
+        if self._runs and (self._inner or self._cells.begin_body(source, filenames=names)):
+            self._inner += 1
+            return
+        self._runs = True
         execution = self._cells.begin(
             source,
             cell_id=getattr(info, "cell_id", None),
@@ -51,6 +56,10 @@ class Kernel:
         execution = self._cells.current
         if execution is None or (result.info is not None and result.info.silent):
             return
+        if self._inner:
+            self._inner -= 1
+            return
+        self._runs = False
         for act in self.on_end:
             act(execution, result)
 
