@@ -4,8 +4,11 @@
 
 Blocks of steps with and without a watcher take turns in one process, the order changing each time; the ratio is that of
 the medians of CPU time a step, with a 90 % bootstrap interval. The first steps, at which the guard looks closely, are
-not in the blocks; they are told apart, in milliseconds for a whole training. torcheck and wandb are measured when they
-are installed. Only ratios hold on a busy machine.
+not in the blocks: the first three passes over the loader. What these cost is told apart, in milliseconds. Only ratios
+hold on a busy machine.
+
+torcheck and wandb are measured when they are installed (`pip install wandb; pip install --no-deps torcheck`, which
+would ask for another torch).
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ from torch import nn
 
 import tinyguard
 
-WARM_UP = 40  # steps behind which the guard has seen what is new
-BLOCK = {"mlp": 150, "resnet": 4}  # steps
+BATCHES = {"mlp": 64, "resnet": 4}  # in one pass over the loader
+WARM_UP = {"mlp": 3 * 64, "resnet": 3 * 4}  # steps behind which the guard has seen what is new
+BLOCK = {"mlp": 3 * 64, "resnet": 4}  # steps: whole passes
 LIMIT = {"mlp": 1.05, "resnet": 1.01}
 
 
@@ -45,12 +49,14 @@ class Job:
             self.model: Any = nn.Sequential(
                 nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10)
             )
-            inputs, labels, batch = torch.randn(64 * 64, 64), torch.randint(0, 10, (64 * 64,)), 64
+            count, batch = 64 * BATCHES[kind], 64
+            inputs, labels = torch.randn(count, 64), torch.randint(0, 10, (count,))
         else:
             from torchvision import models
 
             self.model = models.resnet18(num_classes=200)
-            inputs, labels, batch = torch.randn(32 * 4, 3, 64, 64), torch.randint(0, 200, (32 * 4,)), 32
+            count, batch = 32 * BATCHES[kind], 32
+            inputs, labels = torch.randn(count, 3, 64, 64), torch.randint(0, 200, (count,))
         data = torch.utils.data.TensorDataset(inputs, labels)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
         self.criterion = nn.CrossEntropyLoss()
@@ -124,7 +130,7 @@ def compared(kind: str, watcher: Callable[[Job], Any], pairs: int) -> tuple[list
         for on in (False, True) if pair % 2 else (True, False):
             if on:
                 with watcher(seen):
-                    seen.train(min(WARM_UP, 10 * BLOCK[kind]))
+                    seen.train(WARM_UP[kind])
                     watched.append(seen.train(BLOCK[kind]))
             else:
                 without.append(plain.train(BLOCK[kind]))
@@ -144,10 +150,10 @@ def interval(without: list[float], watched: list[float]) -> tuple[float, float, 
 
 
 def first_look(kind: str) -> float:
-    """CPU milliseconds that the guard takes in all for a training of 60 steps, mostly at its first ones."""
+    """Milliseconds, of the guard's own clock, that it takes before it has seen what is new."""
     job = Job(kind)
     with tinyguard.watch(out=io.StringIO()) as watching:
-        job.train(60 if kind == "mlp" else 12)
+        job.train(WARM_UP[kind])
         return 1e3 * watching.spent_s
 
 

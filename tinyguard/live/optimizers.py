@@ -49,6 +49,7 @@ class Optimizers:
         self._steps: dict[int, int] = {}  # of each optimizer that were told in this run of a cell
         self._building = 0  # depth of constructors of schedulers, which step once
         self.steps = 0  # of all optimizers in this run of a cell
+        self.stepping = 0  # the number of the optimizer that has just stepped
         self._circumstances: tuple[object, ...] = ()  # of the last backward pass whose signature was read
         self._unasked = 0  # backward passes since
         self.before_backward: list[Callable[[], None]] = []  # while the window is open
@@ -125,7 +126,7 @@ class Optimizers:
         self._recorder.emit(GradientsCleared, parameters=parameters, by=by)
 
     def _stepped(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        number = self._recorder.numbers.of(optimizer)
+        number = self.stepping = self._recorder.numbers.of(optimizer)
         self.steps += 1
         self._loaders.stepped(number)
         told = self._steps.get(number, 0)

@@ -57,7 +57,7 @@ class Witness:
         self.modules = Modules(self.recorder, self.attention, self.loaders.behind)
         self.losses = Losses(self.recorder, self.modules, self._looking, self.loaders.target_samples)
         self.optimizers = Optimizers(self.recorder, self.attention, self.modules, self.loaders)
-        self.work = Work(self.recorder, self.optimizers, self.loaders)
+        self.work = Work(self.optimizers, self.loaders)
         self.seeds = Seeds(self.recorder)
         self.names = Names(self.recorder, self.loaders, namespace)
         self.compiling = Compiling(self.recorder, self.patches)

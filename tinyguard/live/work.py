@@ -10,7 +10,6 @@ from torch.optim import Optimizer
 
 from tinyguard.live.loaders import Loaders, Pass
 from tinyguard.live.optimizers import Optimizers
-from tinyguard.live.recorder import Recorder
 
 MOST = 200  # optimizers that are counted
 
@@ -34,8 +33,8 @@ class Worker:
 class Work:
     """Counts at every step, with the window of attention open or not."""
 
-    def __init__(self, recorder: Recorder, optimizers: Optimizers, loaders: Loaders) -> None:
-        self._recorder = recorder
+    def __init__(self, optimizers: Optimizers, loaders: Loaders) -> None:
+        self._optimizers = optimizers
         self._workers: dict[int, Worker] = {}
         self._steps = self._epochs = 0
         optimizers.on_step.append(self._stepped)
@@ -53,7 +52,7 @@ class Work:
 
     def _stepped(self, optimizer: Optimizer) -> None:
         self._steps += 1
-        number = self._recorder.numbers.of(optimizer)
+        number = self._optimizers.stepping
         worker = self._workers.get(number)
         if worker is None:
             if len(self._workers) >= MOST:

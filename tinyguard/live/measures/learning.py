@@ -37,8 +37,7 @@ class Training:
     def proven(self) -> bool:
         return self.evidence is not None and self.evidence.proven
 
-    def add(self, readings: list[Reading], effort: float) -> None:
-        proven = self.proven
+    def add(self, readings: list[Reading], effort: float, *, proven: bool) -> None:
         for reading in readings:
             if proven and self.evidence is not None:  # then nobody asks for classes
                 self.evidence.add(reading.value, reading.samples)
@@ -72,7 +71,7 @@ class Learning:
             return
         proven = training.proven
         effort = 1.0 if proven else effort_of(optimizer, self._readings.lr)
-        training.add(self._readings.course.taken, effort)
+        training.add(self._readings.course.taken, effort, proven=proven)
         evidence = training.evidence
         if not training.plain or training.proven != proven:
             self._readings.plain = any(each.plain and not each.proven for each in self._trainings.values())

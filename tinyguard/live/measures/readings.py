@@ -74,8 +74,9 @@ class Readings:
 
     def attach(self, witness: Witness) -> None:
         self._recorder: Recorder = witness.recorder
-        witness.optimizers.on_backward.append(self._read)
-        witness.optimizers.on_step.append(self._stepped)
+        self._optimizers = witness.optimizers
+        self._optimizers.on_backward.append(self._read)
+        self._optimizers.on_step.append(self._stepped)
 
     def _read(self, loss: Any, _loaders: tuple[int, ...]) -> None:
         self.newest = None
@@ -94,7 +95,7 @@ class Readings:
 
     def _stepped(self, optimizer: Optimizer) -> None:
         waiting, self._waiting = self._waiting, []
-        self.number, self.lr = self._recorder.numbers.of(optimizer), learning_rate(optimizer)
+        self.number, self.lr = self._optimizers.stepping, learning_rate(optimizer)
         course = self.courses.get(self.number)
         if course is None:
             if len(self.courses) >= MOST_COURSES:
