@@ -4,8 +4,10 @@
 # tests/test_catalogue.py says which belong here; one that is missing works all the same.
 ONLY_LIVE = frozenset(
     """
-    batches_repeated evaluation_frozen generator_copied gradients_explode gradients_vanish labels_changed
+    average_never_updated batch_mixed batches_repeated clipped_before_unscaled dropout_not_switched_off
+    epoch_not_set evaluation_frozen generator_copied gradients_explode gradients_vanish labels_changed
     labels_out_of_range learning_rate_zero loader_slower_than_model loss_without_learning memory_grows
-    predictions_collapsed units_dead update_far_off weights_kept_by_reference
+    parameters_stepped_by_two predictions_collapsed ranks_apart shapes_broadcast units_dead update_far_off
+    weights_kept_by_reference
     """.split()
 )
