@@ -1,5 +1,5 @@
 # The discriminator's optimizer got the parameters of the generator, too: it makes the fakes easy to tell.
-# Prompt: yes
+# Prompt: no
 # Score: below 0.45
 # Harm: above 0.6
 # %%

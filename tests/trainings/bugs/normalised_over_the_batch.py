@@ -1,5 +1,5 @@
 # The model standardises each batch with its own mean, in eval mode too: on sorted test data it is lost.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.6
 # %%

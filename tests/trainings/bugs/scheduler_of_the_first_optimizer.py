@@ -1,5 +1,5 @@
 # The optimizer was built anew with momentum; the scheduler lowers the learning rate of the one before.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # %%
 import torch

@@ -1,5 +1,5 @@
 # The model has ten outputs, the data twenty classes; a clamp that once "cured" a CUDA assert hides it.
-# Prompt: yes
+# Prompt: no
 # Score: above 0.80
 # Harm: below 0.65
 # %%
