@@ -31,7 +31,7 @@ from tinyguard.panel.bundle import MIME, mime_bundle
 from tinyguard.panel.chart import in_one_unit
 from tinyguard.panel.ink import COLORS
 from tinyguard.panel.markup import findings_list
-from tinyguard.panel.of_story import training_state
+from tinyguard.panel.of_story import Training, training_state
 from tinyguard.panel.picture import picture
 from tinyguard.panel.plain import state_as_json
 from tinyguard.panel.state import Loader, Model, Optimizer, Point, Series, TrainingState, thinned
@@ -552,7 +552,8 @@ def test_the_time_left_follows_from_the_epochs_that_the_program_plans() -> None:
     progress = Progress(steps=15, epochs=1, step=5, batches=10, elapsed_s=30.0)
 
     def state(progress: Progress, plan: TrainingPlanned | None) -> TrainingState:
-        return training_state(progress, Story(), cell=1, count=1, findings=(), plan=plan, finished=False)
+        training = Training(cell=Place("a.ipynb", 1), progress=progress, plan=plan)
+        return training_state(training, Story(), findings=(), marks=(), finished=False)
 
     assert (state(progress, plan).epochs, state(progress, plan).remaining_s) == (4, 50.0)
     assert (state(progress, None).epochs, state(progress, None).remaining_s) == (None, None)
