@@ -14,7 +14,7 @@ from examples import notebook, parse
 from journals import ROOT, damaged, journal
 from stories import at, backward, built, cleared, ended, loss, optimizer_built, stepped
 
-from tinyguard.events import CellExecuted
+from tinyguard.events import CellExecuted, LabelsOutOfRange
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.journal.notes import LeftOut, cell_source
 from tinyguard.judge import judge
@@ -59,6 +59,12 @@ def replay(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in run.stderr
     return run
+
+
+def test_what_only_a_run_can_prove_is_replayed_too(tmp_path: Path) -> None:
+    outside = LabelsOutOfRange(place=at(4), criterion="cross_entropy", low=0, high=3, outside=1, labels=8, classes=3)
+    path = journal(tmp_path, *TRAINING[:-1], outside, ended())
+    assert "TNY210" in replay(path, "--output-format", "concise", cwd=tmp_path).stdout
 
 
 def test_replay_shows_the_findings_with_the_source_that_ran(tmp_path: Path) -> None:

@@ -32,11 +32,15 @@ class Report(Protocol):
 
 
 class Check:
-    """One run of `tinyguard lint`: what the command line decides, and the figures so far."""
+    """One run of `tinyguard lint` or `replay`: what the command line decides, and the figures so far."""
 
-    def __init__(self, given: Mapping[str, Any], *, stdin_name: str = STDIN) -> None:
-        """`given`: the settings of the command line, which go before those of any pyproject.toml."""
+    def __init__(self, given: Mapping[str, Any], *, stdin_name: str = STDIN, of_a_run: bool = False) -> None:
+        """`given`: the settings of the command line, which go before those of any pyproject.toml.
+
+        `of_a_run`: with the rules that only a run can break.
+        """
         self._given = dict(given)
+        self._of_a_run = of_a_run
         self._stdin_name = stdin_name
         self._configuration = Configuration()
         self._selections: dict[tuple[Any, ...], Selection] = {}
@@ -154,7 +158,7 @@ class Check:
             from tinyguard.selection import selection
 
             self._selections[key] = selection(
-                catalogue() if settings.select or ignore else lintable(),
+                catalogue() if settings.select or ignore or self._of_a_run else lintable(),
                 select=settings.select,
                 ignore=ignore,
                 notes=notes,

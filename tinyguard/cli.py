@@ -83,7 +83,7 @@ def replay(request: Request) -> int:
     if len(request.words) != 1:
         raise UsageError("replay: wants one JOURNAL: a file in the folder .tinyguard of a project")
     given, color = settings_given(request)
-    check = Check(given)
+    check = Check(given, of_a_run=True)
     report = report_named(check.settings(request.words[0]).output_format, color=wants_color(color))
     return replay_journal(request.words[0], check, report=report, out=sys.stdout, err=sys.stderr)
 
