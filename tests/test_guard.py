@@ -311,8 +311,9 @@ def test_an_unknown_level_is_refused() -> None:
         pass
 
 
-def test_what_is_watched_has_its_lines_shown(tmp_path: Path) -> None:
-    script = tmp_path / "train.py"
+def watched_script(folder: Path) -> str:
+    """What is said of a training whose optimizer is that of an earlier model."""
+    script = folder / "train.py"
     script.write_text(
         "import torch\nfrom torch import nn\n"
         "model = nn.Linear(4, 3)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
@@ -324,6 +325,19 @@ def test_what_is_watched_has_its_lines_shown(tmp_path: Path) -> None:
     )
     code = "import sys; from tinyguard.watching import run_script; run_script(sys.argv[1:], out=sys.stdout)"
     done = subprocess.run([sys.executable, "-c", code, str(script)], capture_output=True, text=True)
-    assert "train.py line 5:9" in done.stdout
-    assert "5 | model = nn.Linear(4, 3)" in done.stdout
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_what_is_watched_has_its_lines_shown(tmp_path: Path) -> None:
+    said = watched_script(tmp_path)
+    assert "train.py line 5:9" in said
+    assert "5 | model = nn.Linear(4, 3)" in said
+
+
+def test_what_the_project_ignores_is_not_told_by_the_guard_either(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.tinyguard]\nignore = ["TNY501", "TNY605"]\n')
+    assert watched_script(tmp_path) == ""
+    (tmp_path / "pyproject.toml").write_text('[tool.tinyguard]\nignore = ["TNY999"]\n')
+    assert "TNY999" in watched_script(tmp_path).splitlines()[0]
+    assert "TNY501" in watched_script(tmp_path)

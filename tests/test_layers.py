@@ -68,12 +68,13 @@ ALLOWED: dict[str, set[str]] = {
         "bands",
     },
     "handover": GROUND | {"errors", "events", "config", "bandfile", "bands", "live", "panel", "progress", "story"},
-    "checking": GROUND | {"lint", "notebook", "program", "report", "runs"},
+    "checking": GROUND | {"lint", "notebook", "program", "report", "rule", "runs"},
     "report": GROUND | {"", "notebook", "rule", "errors"},
-    "watching": GROUND | {"errors", "guard", "panel", "report"},
+    "watching": GROUND | {"check", "errors", "guard", "panel", "report"},
     "doctor": GROUND | {"datasets", "live", "panel", "report", "splits"},
     "magic": GROUND
-    | {"doctor", "errors", "guard", "live", "panel", "report", "rule", "watching", "checking", "bands", "bandfile"},
+    | {"bandfile", "bands", "check", "checking", "doctor", "errors", "guard", "live", "panel", "report", "rule"}
+    | {"watching"},
     "check": GROUND | {"errors", "config", "selection", "notebook", "lint", "rule", "report"},
     "journal": GROUND | {"", "events", "errors"},
     "replay": GROUND | {"events", "journal", "judge", "rule", "notebook", "lint", "check"},

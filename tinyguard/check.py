@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tinyguard.config import Configuration, Settings
-from tinyguard.errors import UsageError
+from tinyguard.errors import TinyguardError, UsageError
 from tinyguard.finding import Finding, Severity
 from tinyguard.lint import LintResult, lint
 from tinyguard.notebook.cells import Notebook, Skipped
@@ -165,6 +165,18 @@ class Check:
                 source=f"{settings.file}: [tool.tinyguard]",
             )
         return self._selections[key]
+
+
+def rules_of_a_run(path: str, complain: Callable[[str], None]) -> tuple[Rule, ...] | None:
+    """The rules that the configuration selects for this file or folder while it is watched.
+
+    None, which is all of them, when the configuration cannot be followed: `complain` hears why, and the run goes on.
+    """
+    try:
+        return Check({}, of_a_run=True).rules(path)
+    except TinyguardError as error:
+        complain(f"tinyguard: {error}; all rules watch")
+        return None
 
 
 def is_unreadable(notebook: Notebook) -> bool:

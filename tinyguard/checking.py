@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tinyguard.finding import Severity
 from tinyguard.lint import lint
 from tinyguard.notebook.cells import Cell, Notebook
-from tinyguard.notebook.reader import read
+from tinyguard.notebook.reader import read, typed
 from tinyguard.program.names.bindings import cell_names
 from tinyguard.program.names.steps import BIND, DELETE
+from tinyguard.record import Record
 from tinyguard.report.full import Full
 from tinyguard.report.text import plural
+from tinyguard.rule import Rule
 from tinyguard.runs import listed
 
-UNNAMED = "notebook.ipynb"
+
+class Ran(Record):
+    """What a kernel has run."""
+
+    inputs: Mapping[int, str]  # the sources, by their count in In[count]
+    numbers: Mapping[int, int] = {}  # count -> number of the cell, as far as somebody saw it run
 
 
-class Ran:
-    """What a kernel has run: the sources by their count in In[count], and where they stand, as far as that is known."""
-
-    def __init__(self, inputs: Mapping[int, str], numbers: Mapping[int, int] | None = None) -> None:
-        self.inputs = {count: source for count, source in inputs.items() if source.strip()}
-        self.numbers = dict(numbers or {})  # count -> number of the cell
-
-
-def checked(path: str | None, ran: Ran, held: Collection[str]) -> str:
+def checked(path: str | None, ran: Ran, held: Collection[str], rules: Iterable[Rule] | None = None) -> str:
     """The findings of the notebook as it was run, and what is missing in a kernel that holds these names.
 
-    `path`: the file, for the cells that were not run; None: not known.
+    `path`: the file, for the cells that were not run; None: not known. `rules`: None are all.
     """
     book = running(path, ran)
-    result = lint(book)
+    result = lint(book, rules)
     findings = [finding for finding in result.findings if finding.severity > Severity.NOTE]
     told = [Full().notebook(book, findings).rstrip()] if findings else []
     told += [f"{skipped.path}: {skipped.reason}" for skipped in (*book.skipped, *result.partly)]
@@ -43,17 +40,18 @@ def checked(path: str | None, ran: Ran, held: Collection[str]) -> str:
 
 def running(path: str | None, ran: Ran) -> Notebook:
     """The notebook of the file with the sources and counts of this kernel; cells that it did not run have no count."""
-    document = _document(path)
-    cells = document["cells"]
-    for cell in cells:
-        cell["execution_count"] = None
+    book = read(path) if path is not None else Notebook(path="notebook", cells=())
+    cells = [cell.replace(count=None, outputs=()) for cell in book.cells]
     for count, source in sorted(ran.inputs.items()):
+        if not source.strip():
+            continue
         number = ran.numbers.get(count) or _number(cells, source)
         if number is None or number > len(cells):
-            cells.append({"cell_type": "code", "metadata": {}, "outputs": []})
-            number = len(cells)
-        cells[number - 1].update(source=source, execution_count=count)
-    return read(path or UNNAMED, json.dumps(document).encode("utf-8", "surrogatepass"))
+            cells.append(typed(source, len(cells) + 1, count))
+        else:
+            cells[number - 1] = typed(source, number, count).replace(id=cells[number - 1].id)
+    ran_so: Notebook = book.replace(cells=tuple(cells))
+    return ran_so
 
 
 def missing(book: Notebook, held: Collection[str]) -> list[str]:
@@ -79,24 +77,8 @@ def _bound(cell: Cell) -> list[str]:
     return [name for name, bound in names.items() if bound and not name.startswith("_")]
 
 
-def _number(cells: list[dict[str, Any]], source: str) -> int | None:
+def _number(cells: Sequence[Cell], source: str) -> int | None:
     """The cell of this text: the first that has no count yet, else the last."""
-    same = [number for number, cell in enumerate(cells, 1) if _source(cell).strip() == source.strip()]
-    return next((number for number in same if cells[number - 1]["execution_count"] is None), same[-1] if same else None)
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(source)
-
-
-def _document(path: str | None) -> dict[str, Any]:
-    empty: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    if path is None:
-        return empty
-    try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        return document if all(isinstance(cell, dict) for cell in document["cells"]) else empty
-    except (OSError, ValueError, KeyError, TypeError):
-        return empty
+    same = [cell for cell in cells if cell.source.strip() == source.strip()]
+    chosen = next((cell for cell in same if cell.count is None), same[-1] if same else None)
+    return chosen.number if chosen is not None else None

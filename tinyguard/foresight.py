@@ -30,7 +30,7 @@ from tinyguard.events import (
 from tinyguard.finding import Finding, Place
 from tinyguard.judge import judge
 from tinyguard.notebook.cells import Cell, Notebook
-from tinyguard.notebook.syntax import parse
+from tinyguard.notebook.reader import typed
 from tinyguard.program.machine import STEPS_A_CELL
 from tinyguard.program.witness import Witnessed, witness
 from tinyguard.rule import Rule
@@ -243,17 +243,10 @@ def _completed(read: Samples | None, held: Samples) -> Samples:
 
 
 def _cell(run: Run) -> Cell:
-    parsed = parse(run.source)
-    if parsed.tree is not None and run.until is not None:
-        parsed.tree.body = [statement for statement in parsed.tree.body if statement.lineno < run.until]
-    return Cell(
-        number=run.number,
-        source=run.source,
-        code=parsed.code,
-        tree=parsed.tree,
-        binds=parsed.binds,
-        written_to=parsed.written_to,
-    )
+    cell = typed(run.source, run.number)
+    if cell.tree is not None and run.until is not None:
+        cell.tree.body = [statement for statement in cell.tree.body if statement.lineno < run.until]
+    return cell
 
 
 def _segment(events: Sequence[Event], order: int) -> Sequence[Event]:

@@ -20,7 +20,7 @@ from tinyguard.live.session import Session
 from tinyguard.memory import Memory
 from tinyguard.metrics import Metrics
 from tinyguard.notebook.cells import Cell, Notebook
-from tinyguard.notebook.syntax import parse
+from tinyguard.notebook.reader import typed
 from tinyguard.rule import Rule, catalogue
 from tinyguard.suppress import suppress
 
@@ -54,7 +54,7 @@ class Guard:
         self._tell = tell
         self._complain = complain
         self._is_told_elsewhere = os.environ.get("RANK", "0") != "0"  # torchrun: the first of several processes tells
-        rules = tuple(rules or catalogue().values())
+        rules = tuple(catalogue().values() if rules is None else rules)
         self._judge = Judge((rule for rule in rules if not rule.needs_whole_program), self._rule_failed)
         self._foresight = Foresight(self.cells.path, rules, self._observer_failed)
         self._before: list[Finding] = []  # what was told before the cell ran
@@ -144,10 +144,7 @@ class Guard:
         latest: dict[int, Execution] = {}
         for execution in self.cells.executions.values():
             latest[execution.number] = execution
-        cells = (
-            Cell(number=number, source=execution.source, count=execution.count, tree=parse(execution.source).tree)
-            for number, execution in sorted(latest.items())
-        )
+        cells = (typed(execution.source, number, execution.count) for number, execution in sorted(latest.items()))
         return Notebook(path=self.cells.path, cells=tuple(cells))
 
     def see(self, event: Event) -> None:
@@ -235,4 +232,4 @@ def _script(path: str) -> Cell:
             source = file.read()
     except (OSError, ValueError):
         source = ""
-    return Cell(number=None, source=source, tree=parse(source).tree)
+    return typed(source)

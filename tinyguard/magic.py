@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyguard.bandfile import save, shipped
 from tinyguard.bands import Band, band_of
+from tinyguard.check import rules_of_a_run
 from tinyguard.checking import Ran, checked
 from tinyguard.errors import TinyguardError, UsageError, did_you_mean
 from tinyguard.finding import Finding, Severity
@@ -110,6 +111,7 @@ class Magic:
             path=_relative(notebook),
             namespace=lambda: self._shell.user_ns,
             shell=self._shell,
+            rules=rules_of_a_run(notebook or os.getcwd(), self._say),
             journal=True,
             on_progress=self._progress,
             stop=stop,
@@ -144,7 +146,10 @@ class Magic:
         inputs = dict(enumerate(self._shell.history_manager.input_hist_raw))
         executions = self.guard.cells.executions.values() if self.guard is not None else ()
         numbers = {execution.count: execution.number for execution in executions if execution.count is not None}
-        self._say(checked(_relative(notebook_path(self._shell)), Ran(inputs, numbers), self._shell.user_ns.keys()))
+        path = notebook_path(self._shell)
+        rules = rules_of_a_run(path or os.getcwd(), self._say)
+        held = self._shell.user_ns.keys()
+        self._say(checked(_relative(path), Ran(inputs=inputs, numbers=numbers), held, rules))
 
     def summary(self, words: list[str]) -> None:
         self._say("\n".join(summary(model) for model in self._trained(words)).rstrip())

@@ -13,7 +13,7 @@ from tinyguard.journal.notes import cell_source
 from tinyguard.journal.reading import sessions
 from tinyguard.journal.restart import remembered, restarted
 from tinyguard.journal.writing import Journal
-from tinyguard.notebook.syntax import parse
+from tinyguard.notebook.reader import typed
 from tinyguard.program.names.bindings import cell_names
 from tinyguard.program.names.steps import BIND, READ
 from tinyguard.record import Record
@@ -68,7 +68,7 @@ class _Names:
     def __init__(self, source: str) -> None:
         self.reads: dict[str, int] = {}
         self.binds: set[str] = set()
-        tree = parse(source).tree
+        tree = typed(source).tree
         if tree is None:
             return
         for step in cell_names(tree).steps:

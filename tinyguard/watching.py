@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
+from tinyguard.check import rules_of_a_run
 from tinyguard.errors import UsageError
 from tinyguard.finding import Finding, Severity
 from tinyguard.guard import Guard
@@ -44,7 +45,12 @@ def _watching(stop: str | None, out: TextIO | None, names: Mapping[str, Any], pa
         say(Full().notebook(guard.notebook, [finding]).rstrip())
 
     guard = Guard(
-        tell=tell, complain=say, path=path, namespace=lambda: names, stop=Severity[stop.upper()] if stop else None
+        tell=tell,
+        complain=say,
+        path=path,
+        namespace=lambda: names,
+        rules=rules_of_a_run(path, say),
+        stop=Severity[stop.upper()] if stop else None,
     )
     guard.start()
     _current.append(guard)

@@ -44,6 +44,22 @@ def read(path: str, data: bytes | None = None) -> Notebook:
         return Notebook(path=path, cells=(), skipped=(Skipped(path=path, reason=error.reason, line=error.line),))
 
 
+def typed(source: str, number: int | None = None, count: int | None = None) -> Cell:
+    """A code cell as a kernel was given it; one that does not parse has no tree."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python tells the user of them when the cell runs
+        parsed = parse(source)
+    return Cell(
+        number=number,
+        source=source,
+        code=parsed.code,
+        count=count,
+        tree=parsed.tree,
+        binds=parsed.binds,
+        written_to=parsed.written_to,
+    )
+
+
 def text_of(path: str) -> str | None:
     """What the file says now; None when it cannot be read."""
     try:
