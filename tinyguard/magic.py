@@ -319,8 +319,12 @@ def notebook_path(shell: Any) -> str | None:
 def _by_its_cells(executed: list[str]) -> str | None:
     """The one notebook of this folder whose first cells are those that were executed: nbclient and others run it so."""
     found, left = [], MOST_BYTES
-    for name in sorted(name for name in os.listdir() if name.endswith(".ipynb")):
-        left -= os.path.getsize(name)
+    try:
+        names = sorted(name for name in os.listdir() if name.endswith(".ipynb"))
+    except OSError:  # the folder is gone
+        return None
+    for name in names:
+        left -= os.path.getsize(name) if os.path.isfile(name) else 0
         if left < 0:
             return None
         code = [cell.source.strip() for cell in saved_cells(name) if cell.code]

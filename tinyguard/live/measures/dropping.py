@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +13,7 @@ from torch.nn import functional
 
 from tinyguard.events import DropoutLeftOn
 from tinyguard.finding import Place
+from tinyguard.live.forwards import listen
 from tinyguard.live.frames import variables
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 FUNCTIONS = ("dropout", "dropout1d", "dropout2d", "dropout3d")  # that drop unless they are told not to
 GIVEN = 3  # arguments, of which the third is `training`
 USUAL = 0.5  # what they drop unless they are told otherwise
-MOST = 100  # places that are told
+MOST = 100  # places that are told, and kinds of modules that are looked at
+FAR = 3  # functions, one called by the other
 
 
 class Dropping:
@@ -27,16 +31,43 @@ class Dropping:
 
     No second pass is made to see whether two agree: a forward of the user's may count, print or draw random numbers,
     and the guard must not change the run. Who gives `training=True` means it, as for Monte Carlo dropout.
+
+    Functions of torch are left alone until a module in eval mode is called whose code names one: `nn.Dropout` calls it,
+    too, and a model that was compiled with it would be compiled anew.
     """
 
     def __init__(self) -> None:
         self._told: set[Place] = set()
+        self._kinds: weakref.WeakSet[type] = weakref.WeakSet()  # of modules, that were looked at
+        self._patched = False
+        self._end: Callable[[], None] | None = None
 
     def attach(self, witness: Witness) -> None:
+        self._witness = witness
         self._recorder = witness.recorder
         self._attention = witness.attention
-        for name in FUNCTIONS:
-            witness.patch(functional, name, self._observing(name))
+        witness.attention.on_open.append(self._watch)
+        witness.attention.on_close.append(self._rest)
+        witness.undo_with(self._rest)
+
+    def _watch(self) -> None:
+        if self._end is None and not self._patched and len(self._kinds) < MOST:
+            self._end = listen(self._recorder.observer(self._entered), _nothing)
+
+    def _rest(self) -> None:
+        if self._end is not None:
+            self._end()
+            self._end = None
+
+    def _entered(self, module: nn.Module, _inputs: Any) -> None:
+        if module.training or type(module) in self._kinds:
+            return
+        self._kinds.add(type(module))
+        if any(names_dropout(method) for method in _methods(type(module))):
+            self._patched = True
+            self._rest()
+            for name in FUNCTIONS:
+                self._witness.patch(functional, name, self._observing(name))
 
     def _observing(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         called = self._recorder.observer(self._called)
@@ -74,3 +105,35 @@ class Dropping:
                 if isinstance(owner, nn.Module) and "training" in vars(owner):
                     return owner
         return None
+
+
+def names_dropout(function: Any, far: int = FAR) -> bool:
+    """The code of the function, or of one that it calls by its name, may call dropout of torch.nn.functional."""
+    if not isinstance(function, FunctionType) or function.__module__.partition(".")[0] == "torch":
+        return False
+    names = set(_names(function.__code__))
+    meant = [function.__globals__.get(name) for name in names]
+    owners = (torch, nn, functional)
+    if any(value is owner for value in meant for owner in owners) and not names.isdisjoint(FUNCTIONS):
+        return True
+    if any(value is getattr(functional, name) for value in meant for name in FUNCTIONS):
+        return True
+    return far > 0 and any(names_dropout(value, far - 1) for value in meant if value is not function)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _methods(kind: type) -> Iterator[Any]:
+    for cls in kind.__mro__:
+        if cls is nn.Module:
+            return
+        yield from vars(cls).values()
+
+
+def _nothing(*_: Any) -> None:
+    """Nothing is asked when a module is left."""
