@@ -32,11 +32,6 @@ RIGHT = {f"twin-{name}": training.twin for name, training in WITH_BUG.items()} |
     f"healthy-{name}": training.twin for name, training in WELL.items()
 }
 
-# What the linter says without reason, to be mended there.
-FALSE_ALARMS = {
-    "healthy-adversarial_training": "TNY301: model.train(was_training) is not known to restore the mode read before",
-}
-
 TEXT = """
 # A bug for the tests.
 # Prompt: yes
@@ -171,15 +166,7 @@ def test_nothing_is_wrong_with_a_healthy_notebook(name: str) -> None:
     assert not WELL[name].expected
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=FALSE_ALARMS[name], strict=True))
-        if name in FALSE_ALARMS
-        else name
-        for name in RIGHT
-    ],
-)
+@pytest.mark.parametrize("name", RIGHT)
 def test_the_linter_is_silent_about_what_is_right(name: str) -> None:
     silence: set[Spot] = set()
     assert told_by_lint(RIGHT[name]) == silence

@@ -330,6 +330,49 @@ score = model(image)[0, 1]
 score.backward()
 saliency = image.grad.abs()
 """,
+        # the model's own predictions in eval mode are the target
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+# %%
+for step in range(20):
+    inputs = torch.rand(8, 4)
+    model.eval()
+    with torch.no_grad():
+        target = model(inputs).softmax(1)
+    model.train()
+    loss = nn.functional.mse_loss(model(inputs).softmax(1), target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        # an attack on the model in eval mode makes the inputs
+        """
+# %%
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+criterion = nn.CrossEntropyLoss()
+
+def attack(inputs, labels):
+    was_training = model.training
+    model.eval()
+    inputs = inputs.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(criterion(model(inputs), labels), inputs)
+    model.train(was_training)
+    return inputs.detach() + 0.1 * gradient.sign()
+# %%
+for step in range(20):
+    inputs, labels = torch.rand(8, 4), torch.randint(3, (8,))
+    loss = criterion(model(inputs), labels) + criterion(model(attack(inputs, labels)), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
     )
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:

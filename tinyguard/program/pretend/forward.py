@@ -60,6 +60,8 @@ def _attached(machine: Machine, value: Any, history: _History) -> Any:
         if history.off:
             return detached(value).with_(models=models, loaders=loaders)
         grad = value.grad or inputs.grad
+        if grad and not inputs.grad and inputs.complete:  # detached, they are numbers
+            models = (history.use,)
         return value.with_(
             reaches=value.reaches | inputs.reaches,
             complete=value.complete and inputs.complete,

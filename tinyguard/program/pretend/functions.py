@@ -10,7 +10,7 @@ from tinyguard.program.pretend.data import make_concat, make_loader, make_random
 from tinyguard.program.pretend.known import Handler, data, first_argument, is_class_name, known
 from tinyguard.program.pretend.layers import layer_named
 from tinyguard.program.pretend.modules import make_layer, make_model
-from tinyguard.program.pretend.tensors import combined_tensors
+from tinyguard.program.pretend.tensors import combined_tensors, detached
 from tinyguard.program.pretend.training import (
     backward,
     logarithm,
@@ -119,8 +119,9 @@ def autograd_backward(machine: Machine, call: Call) -> Any:
 
 @known("torch.autograd.grad")
 def autograd_grad(machine: Machine, call: Call) -> Any:
-    """Gradients as values; nothing is accumulated in parameters."""
-    return Tuple((combined_tensors(machine, *call.args[:2]),))
+    """Gradients as values; nothing is accumulated in parameters. They have a graph only when that is asked for."""
+    gradient = combined_tensors(machine, call.argument(0, "outputs"), call.argument(1, "inputs"))
+    return Tuple((gradient if call.argument(4, "create_graph", False) is not False else detached(gradient),))
 
 
 @known("torch.autograd.Variable", "torch.Variable")

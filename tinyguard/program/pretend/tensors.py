@@ -47,6 +47,10 @@ def combined_tensors(machine: Machine, *operands: Any, **fields: Any) -> Tensor:
         width = width if part.width in (None, width) else part.width if width is None else None
     if machine.modes["grad"] is False:
         reaches, complete, grad, graphs = frozenset(), True, False, ()
+    elif grad:  # what has no graph of its own is a number in this one: a target, a weight
+        models = ()
+        for part in parts:
+            models = merged(models, part.models) if part.grad or not part.complete else models
     combined = Tensor(
         reaches,
         complete=complete,
