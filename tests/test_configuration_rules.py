@@ -26,16 +26,7 @@ from loader_stories import (
 from stories import told
 
 from tinyguard.datasets import data_set
-from tinyguard.events import (
-    Event,
-    ModelBuilt,
-    Number,
-    RunEnded,
-    Samples,
-    SeedSet,
-    SettingIgnored,
-    TrainingPlanned,
-)
+from tinyguard.events import Event, ModelBuilt, Number, RunEnded, Samples, SeedSet, SettingIgnored, TrainingPlanned
 from tinyguard.finding import Severity
 from tinyguard.rules.batch_size_unfit import BatchSizeUnfit
 from tinyguard.rules.comparison_unequal import ComparisonUnequal

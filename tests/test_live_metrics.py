@@ -16,8 +16,9 @@ from live_examples import Watching, _shell
 from torch.nn.modules import module as module_hooks
 
 from tinyguard.bands import Band, BandPoint
-from tinyguard.events import EvaluationMeasured, Event, MetricReported
+from tinyguard.events import Event, MetricReported
 from tinyguard.finding import Finding
+from tinyguard.measured.evaluation import EvaluationMeasured
 
 pytestmark = pytest.mark.slow
 

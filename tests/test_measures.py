@@ -15,21 +15,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
-from tinyguard.events import (
-    BackwardRan,
-    Event,
-    LossMeasured,
-    LossNotFinite,
-    Measured,
-    OutputKept,
-    StepMeasured,
-    UnitsMeasured,
-)
+from tinyguard.events import BackwardRan, Event, Measured
 from tinyguard.live.cells import Cells
 from tinyguard.live.measures.evidence import Evidence
 from tinyguard.live.measures.readings import plain_cross_entropy, without_factor
 from tinyguard.live.measures.saved import saved
 from tinyguard.live.session import Session
+from tinyguard.measured.training import LossMeasured, LossNotFinite, OutputKept, StepMeasured, UnitsMeasured
 
 nn, functional = torch.nn, torch.nn.functional
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyguard.events import DatasetBuilt, EpochReported, Event, MetricReported, MetricsWithdrawn, Samples
+from tinyguard.events import DatasetBuilt, Event, MetricReported, Samples
 from tinyguard.finding import Place
+from tinyguard.measured.evaluation import EpochReported, MetricsWithdrawn
 from tinyguard.metrics import MOST, Metrics
 from tinyguard.story import Story
 

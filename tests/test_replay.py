@@ -14,10 +14,11 @@ from examples import notebook, parse
 from journals import ROOT, damaged, journal
 from stories import at, backward, built, cleared, ended, loss, optimizer_built, stepped
 
-from tinyguard.events import CellExecuted, LabelsOutOfRange
+from tinyguard.events import CellExecuted
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.journal.notes import LeftOut, cell_source
 from tinyguard.judge import judge
+from tinyguard.measured.data import LabelsOutOfRange
 from tinyguard.program.witness import witness
 from tinyguard.replay import judged, read
 from tinyguard.rule import catalogue

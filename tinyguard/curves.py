@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyguard.chance import stays_at_chance
-from tinyguard.events import (
-    BackwardRan,
-    EpochReported,
-    Event,
-    LossComputed,
-    MetricReported,
-    MetricsWithdrawn,
-    PassEnded,
-    TrainingPlanned,
-)
+from tinyguard.events import BackwardRan, Event, LossComputed, MetricReported, PassEnded, TrainingPlanned
 from tinyguard.finding import Place
+from tinyguard.measured.evaluation import EpochReported, MetricsWithdrawn
 from tinyguard.record import Record
 from tinyguard.story import Story
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tinyguard.curves import EVALUATION, STEPS, Curve, decision
-from tinyguard.events import BackwardRan, EvaluationMeasured, LossComputed
+from tinyguard.events import BackwardRan, LossComputed
 from tinyguard.finding import Place
+from tinyguard.measured.evaluation import EvaluationMeasured
 from tinyguard.story import Story
 
 CLASS_NUMBERS = frozenset({"cross_entropy", "nll_loss"})  # losses whose input is a score for each class

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyguard.bands import Band
 from tinyguard.errors import TrainingStoppedError
-from tinyguard.events import BandExpected, Event, OptimizerStepped, RunEnded
+from tinyguard.events import Event, OptimizerStepped, RunEnded
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.foresight import Foresight, Run
 from tinyguard.handover import Handover
@@ -17,6 +17,7 @@ from tinyguard.judge import Judge, is_symptom, with_causes, with_causes_of
 from tinyguard.live.cells import Cells, Execution
 from tinyguard.live.kernel import executed_before
 from tinyguard.live.session import Session
+from tinyguard.measured.evaluation import BandExpected
 from tinyguard.memory import Memory
 from tinyguard.metrics import Metrics
 from tinyguard.notebook.cells import Cell, Notebook

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tinyguard.classes import class_count
-from tinyguard.events import (
-    BatchDrawn,
-    DatasetBuilt,
-    EpochReported,
-    Event,
-    LoaderBuilt,
-    MetricReported,
-    MetricsWithdrawn,
-    PassEnded,
-)
+from tinyguard.events import BatchDrawn, DatasetBuilt, Event, LoaderBuilt, MetricReported, PassEnded
 from tinyguard.finding import Place
+from tinyguard.measured.evaluation import EpochReported, MetricsWithdrawn
 from tinyguard.program.outputs import Units, reported, units
 from tinyguard.program.readings import Reader, Reading, readings
 from tinyguard.story import Story

@@ -10,7 +10,6 @@ from tinyguard.events import (
     BackwardRan,
     BatchDrawn,
     Event,
-    LabelsAlike,
     LoaderBuilt,
     ModelUse,
     OptimizerStepped,
@@ -19,6 +18,7 @@ from tinyguard.events import (
     Samples,
 )
 from tinyguard.finding import Place
+from tinyguard.measured.data import LabelsAlike
 from tinyguard.pattern import pattern
 from tinyguard.steps import stray_backward
 from tinyguard.story import Story, certain

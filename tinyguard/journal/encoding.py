@@ -20,6 +20,7 @@ from tinyguard.journal import notes
 from tinyguard.journal.anything import to_json
 from tinyguard.journal.errors import EncodingError
 from tinyguard.journal.fields import codec
+from tinyguard.measured import data, evaluation, models, training
 from tinyguard.record import Record
 
 TYPE, AT = "type", "at"  # keys of every line beside the fields, so no record may have fields of these names
@@ -75,7 +76,9 @@ def decode_with_time(line: str | bytes) -> tuple[Record, float | None]:
 @cache
 def known_records() -> Mapping[str, type[Record]]:
     """By name, every kind of record that a line can be: all events, the finding, the journal's own notes."""
-    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)]
+    modules = (events, data, evaluation, models, training)
+    every = dict.fromkeys(kind for module in modules for kind in vars(module).values() if isinstance(kind, type))
+    kinds = [kind for kind in every if issubclass(kind, events.Event) and kind is not events.Measured]
     own: list[type[Record]] = [
         kind for kind in vars(notes).values() if isinstance(kind, type) and kind.__module__ == notes.__name__
     ]

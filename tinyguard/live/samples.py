@@ -11,8 +11,9 @@ from torch import nn
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from tinyguard.datasets import data_set, data_set_at
-from tinyguard.events import Normalisation, Samples
+from tinyguard.events import Samples
 from tinyguard.live.numbers import Numbers
+from tinyguard.measured.data import Normalisation
 from tinyguard.splits import (
     FOLDERS,
     PART,

@@ -13,18 +13,17 @@ from tinyguard.datasets import data_set, data_set_at
 from tinyguard.evaluations import CLASS_NUMBERS, scores_of_classes
 from tinyguard.events import (
     BatchDrawn,
-    EvaluationMeasured,
     Event,
     LoaderBuilt,
     LossComputed,
     MetricReported,
-    MetricsWithdrawn,
     ModelBuilt,
     OptimizerBuilt,
     Samples,
     TrainingPlanned,
 )
 from tinyguard.finding import Finding, Place
+from tinyguard.measured.evaluation import EvaluationMeasured, MetricsWithdrawn
 from tinyguard.panel.state import Loader, Model, Optimizer, Series, TrainingState
 from tinyguard.panel.summary import TrainedModel
 from tinyguard.progress import Progress

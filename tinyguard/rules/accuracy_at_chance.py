@@ -20,8 +20,9 @@ from tinyguard.curves import (
     reporting_cells,
 )
 from tinyguard.evaluations import accuracy_curve, collapsed, trained, training_decision
-from tinyguard.events import EpochReported, EvaluationMeasured, Event, MetricReported, RunEnded
+from tinyguard.events import Event, MetricReported, RunEnded
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.evaluation import EpochReported, EvaluationMeasured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, InputsVary, LoaderBuilt, PassEnded, RunEnded, Samples
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded, RunEnded, Samples
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import InputsVary
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import called_evaluation, first_own_place, held_out, loader_of

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from tinyguard.events import (
-    BackwardRan,
-    Event,
-    LoaderBuilt,
-    OptimizerStepped,
-    PassEnded,
-    Samples,
-    TrainingPlanned,
-)
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, OptimizerStepped, PassEnded, Samples, TrainingPlanned
 from tinyguard.finding import Finding, Place, Severity
 from tinyguard.rule import Rule
 from tinyguard.story import Story

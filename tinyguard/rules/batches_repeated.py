@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, InputsRepeated, OptimizerBuilt, PassEnded, SamplesLeftOut, SeedSet
-from tinyguard.events import BatchesRepeated as Seen
+from tinyguard.events import BackwardRan, Event, OptimizerBuilt, PassEnded, SeedSet
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import BatchesRepeated as Seen
+from tinyguard.measured.data import InputsRepeated, SamplesLeftOut
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import is_trial, loader_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.datasets import data_set
-from tinyguard.events import Event, LabelsBeyondOutputs, LossComputed
+from tinyguard.events import Event, LossComputed
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.evaluation import LabelsBeyondOutputs
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import first_own_place

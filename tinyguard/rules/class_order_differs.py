@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import ClassesReordered, Event, PassEnded
+from tinyguard.events import Event, PassEnded
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.data import ClassesReordered
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import is_evaluation, loader_of, overlapping, trainings

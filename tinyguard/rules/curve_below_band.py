@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from tinyguard.bands import Band, BandPoint, Verdict, verdict
 from tinyguard.curves import EVALUATION, decision, evaluated_samples, percent, reporting_cells
 from tinyguard.evaluations import scores_of_classes, training_decision
-from tinyguard.events import BandExpected, EvaluationMeasured, Event, MetricReported
+from tinyguard.events import Event, MetricReported
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.evaluation import BandExpected, EvaluationMeasured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tinyguard.evaluations import same_question, training_decision
-from tinyguard.events import EvaluationMeasured, Event, LossComputed, PredictionsKept
+from tinyguard.events import Event, LossComputed
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.evaluation import EvaluationMeasured, PredictionsKept
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, StepMeasured
+from tinyguard.events import BackwardRan, Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import StepMeasured
 from tinyguard.rule import Rule
 from tinyguard.steps import never_cleared
 from tinyguard.story import Story

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import median
 
-from tinyguard.events import Event, StepMeasured
+from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import StepMeasured
 from tinyguard.rule import Rule
 from tinyguard.steps import owner
 from tinyguard.story import Story

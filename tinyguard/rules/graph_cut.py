@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import (
-    BackwardPassedBy,
-    BackwardRan,
-    Event,
-    FeaturesCutOff,
-    GradientsSet,
-    ModelUse,
-    OptimizerBuilt,
-    OptimizerStepped,
-)
+from tinyguard.events import BackwardRan, Event, GradientsSet, ModelUse, OptimizerBuilt, OptimizerStepped
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import BackwardPassedBy, FeaturesCutOff
 from tinyguard.rule import Rule
 from tinyguard.steps import lap, may_touch
 from tinyguard.story import Story

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tinyguard.events import (
-    BackwardRan,
-    Event,
-    InputsMeasured,
-    InputsNormalisedAgain,
-    InputsUnscaled,
-    Normalisation,
-    PassEnded,
-    TransformsRead,
-)
+from tinyguard.events import BackwardRan, Event, PassEnded
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import InputsMeasured, InputsNormalisedAgain, InputsUnscaled, Normalisation, TransformsRead
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import called_evaluation, is_trial, loader_of, overlapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.datasets import data_set_at
-from tinyguard.events import BackwardRan, Event, LabelsAlike, LoaderBuilt, PassEnded
+from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import LabelsAlike
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import (

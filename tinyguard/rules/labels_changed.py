@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, CopiesDisagree, Event, LabelsOfOtherLoader
-from tinyguard.events import LabelsChanged as Seen
+from tinyguard.events import BackwardRan, Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.data import CopiesDisagree, LabelsOfOtherLoader
+from tinyguard.measured.data import LabelsChanged as Seen
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import CLASS_NUMBERS, loader_of

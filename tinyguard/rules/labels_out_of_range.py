@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.events import Event, LossComputed
-from tinyguard.events import LabelsOutOfRange as Seen
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import LabelsOutOfRange as Seen
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import first_own_place

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, OptimizerBuilt, RateLow, SchedulerBuilt, SchedulerStepped
+from tinyguard.events import Event, OptimizerBuilt, SchedulerBuilt, SchedulerStepped
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.training import RateLow
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

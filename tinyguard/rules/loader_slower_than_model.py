@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.events import Event
-from tinyguard.events import LoaderAwaited as Seen
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.data import LoaderAwaited as Seen
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import loader_of

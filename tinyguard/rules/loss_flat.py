@@ -17,8 +17,9 @@ from tinyguard.curves import (
     listed,
     now,
 )
-from tinyguard.events import EpochReported, Event, LossComputed, MetricReported, RunEnded
+from tinyguard.events import Event, LossComputed, MetricReported, RunEnded
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.evaluation import EpochReported
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from itertools import takewhile
 
-from tinyguard import events
 from tinyguard.curves import decision, reporting_cells
 from tinyguard.events import BatchDrawn, Event, MetricReported, OptimizerBuilt, RunEnded
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured import training as measured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 
@@ -47,7 +47,7 @@ class LossNotFinite(Rule):
 
     code = "TNY703"
     severity = Severity.ERROR
-    on = (RunEnded, events.LossNotFinite)
+    on = (RunEnded, measured.LossNotFinite)
     serves = ("The problem",)
     bad = (
         _TRAINING
@@ -163,12 +163,12 @@ for inputs in batches:
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:
         match event:
-            case events.LossNotFinite():
+            case measured.LossNotFinite():
                 yield self._measured(event, story)
             case RunEnded():
                 yield from self._recorded(story)
 
-    def _measured(self, event: events.LossNotFinite, story: Story) -> Finding:
+    def _measured(self, event: measured.LossNotFinite, story: Story) -> Finding:
         built = story.built(event.optimizer)
         drawn = next((each for each in reversed(story.all(BatchDrawn)) if each.loader == event.loader), None)
         place = drawn.place if drawn is not None and event.origin == "data" else event.decision
@@ -209,7 +209,7 @@ for inputs in batches:
                 break
 
 
-def what_broke(event: events.LossNotFinite, story: Story) -> str:
+def what_broke(event: measured.LossNotFinite, story: Story) -> str:
     """Where the first value comes from that is not finite, in words."""
     behind = f" behind `{event.behind}`" if event.behind else ""
     grown = event.largest is not None and event.largest > HUGE
@@ -231,14 +231,14 @@ def what_broke(event: events.LossNotFinite, story: Story) -> str:
     return size or f"all weights before it were finite, under {pace(event, story)}"
 
 
-def pace(event: events.LossNotFinite, story: Story) -> str:
+def pace(event: measured.LossNotFinite, story: Story) -> str:
     """ "SGD with a learning rate of 0.1" """
     built = story.built(event.optimizer)
     kind = built.kind if isinstance(built, OptimizerBuilt) and built.kind else "the optimizer"
     return f"{kind} with a learning rate of {event.lr:g}" if event.lr is not None else kind
 
 
-def remedy(event: events.LossNotFinite) -> str:
+def remedy(event: measured.LossNotFinite) -> str:
     again = "; then build the model again" if event.lost else ""
     if event.origin == "data":
         return f"find the samples with NaN or infinity (torch.isfinite) and the division that makes them{again}"

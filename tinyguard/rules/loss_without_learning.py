@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from statistics import fmean
 
-from tinyguard.events import Event, LossMeasured
+from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import LossMeasured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

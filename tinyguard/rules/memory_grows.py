@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, GraphKept, MemoryGrown, OutputKept
+from tinyguard.events import Event, GraphKept
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import MemoryGrown, OutputKept
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
-from tinyguard.events import Event, GradientsOpposed, OptimizerBuilt
+from tinyguard.events import Event, OptimizerBuilt
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import GradientsOpposed
 from tinyguard.rule import Rule
 from tinyguard.steps import owner
 from tinyguard.story import Story

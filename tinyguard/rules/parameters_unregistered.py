@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, OptimizerBuilt, OptimizerStepped, ParametersHidden
+from tinyguard.events import BackwardRan, Event, OptimizerBuilt, OptimizerStepped
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.models import ParametersHidden
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

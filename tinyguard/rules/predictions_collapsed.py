@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from tinyguard.curves import percent
 from tinyguard.evaluations import collapsed, trained, training_decision
-from tinyguard.events import EvaluationMeasured, Event
+from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.evaluation import EvaluationMeasured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, RanksDiffer
+from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import RanksDiffer
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyguard.events import BackwardRan, Event, LoaderBuilt, PassEnded
-from tinyguard.events import SamplesShared as Seen
 from tinyguard.finding import Finding, Place, Severity
+from tinyguard.measured.data import SamplesShared as Seen
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 from tinyguard.training import claimed_split, loader_of, overlapping

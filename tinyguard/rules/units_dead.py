@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, ModelBuilt, OptimizerBuilt, UnitsMeasured
+from tinyguard.events import Event, ModelBuilt, OptimizerBuilt
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import UnitsMeasured
 from tinyguard.rule import Rule
 from tinyguard.steps import never_cleared
 from tinyguard.story import Story

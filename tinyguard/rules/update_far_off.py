@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tinyguard.events import Event, OptimizerBuilt, SchedulerBuilt, StepMeasured
+from tinyguard.events import Event, OptimizerBuilt, SchedulerBuilt
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.training import StepMeasured
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import Event, WeightsNotKept
+from tinyguard.events import Event
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.models import WeightsNotKept
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyguard.events import BackwardRan, Event, OptimizerStepped, TieBroken
+from tinyguard.events import BackwardRan, Event, OptimizerStepped
 from tinyguard.finding import Finding, Severity
+from tinyguard.measured.models import TieBroken
 from tinyguard.rule import Rule
 from tinyguard.story import Story
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from tinyguard.events import AverageStale
 from tinyguard.live.batches import checksum, readable, some
+from tinyguard.measured.models import AverageStale
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -13,8 +13,8 @@ from torch.nn import utils
 from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 
-from tinyguard.events import ClippedWhileScaled
 from tinyguard.live.recorder import Where
+from tinyguard.measured.training import ClippedWhileScaled
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tinyguard.events import LabelsBeyondOutputs, PredictionsKept
 from tinyguard.finding import Place
 from tinyguard.live.batches import at_hand
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.evaluation import Evaluation
 from tinyguard.live.measures.readings import capturing
 from tinyguard.live.recorder import Where
+from tinyguard.measured.evaluation import LabelsBeyondOutputs, PredictionsKept
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from tinyguard.events import BackwardPassedBy, BackwardRan, FeaturesCutOff, ModelUse
+from tinyguard.events import BackwardRan, ModelUse
 from tinyguard.live.batches import readable
 from tinyguard.live.graph import Graph, root_of
 from tinyguard.live.modules import tensors_in
+from tinyguard.measured.training import BackwardPassedBy, FeaturesCutOff
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

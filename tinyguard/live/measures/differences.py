@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tinyguard.events import AllPairsCompared
 from tinyguard.finding import Place
 from tinyguard.live.batches import readable
 from tinyguard.live.graph import Graph
 from tinyguard.live.loaders import Pass
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Use
+from tinyguard.measured.training import AllPairsCompared
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

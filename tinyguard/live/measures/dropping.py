@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinyguard.events import DropoutLeftOn
 from tinyguard.finding import Place
 from tinyguard.live.forwards import listen
 from tinyguard.live.frames import variables
+from tinyguard.measured.models import DropoutLeftOn
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from torch.optim import Optimizer
 from torch.utils.data.distributed import DistributedSampler
 
-from tinyguard.events import OrderRepeated
 from tinyguard.live.loaders import Pass
 from tinyguard.live.recorder import Where
+from tinyguard.measured.data import OrderRepeated
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

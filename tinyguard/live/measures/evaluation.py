@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from tinyguard.events import EvaluationMeasured
 from tinyguard.live.forwards import listen
 from tinyguard.live.loaders import Addresses, Pass, address, addresses
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Where
+from tinyguard.measured.evaluation import EvaluationMeasured
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

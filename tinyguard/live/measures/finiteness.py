@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import Tensor
 from torch.optim import Optimizer
 
-from tinyguard.events import LossNotFinite
 from tinyguard.live.graph import Graph
 from tinyguard.live.measures.origins import Origin, finite, origin
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Recorder, Where
+from tinyguard.measured.training import LossNotFinite
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import ConcatDataset, Subset
 
-from tinyguard.events import GeneratorCopied
 from tinyguard.live.loaders import Pass
 from tinyguard.live.samples import CHAINS, TRANSFORMS
+from tinyguard.measured.data import GeneratorCopied
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

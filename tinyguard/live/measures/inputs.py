@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tinyguard.events import Event, InputsNormalisedAgain, InputsUnscaled, Normalisation, TransformsRead
+from tinyguard.events import Event
 from tinyguard.live.batches import at_hand, inputs_of, readable, some
 from tinyguard.live.loaders import Pass
 from tinyguard.live.modules import NORMALISATION
 from tinyguard.live.samples import normalisations
+from tinyguard.measured.data import InputsNormalisedAgain, InputsUnscaled, Normalisation, TransformsRead
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

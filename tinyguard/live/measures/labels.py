@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler, Subset, TensorDataset
 
-from tinyguard.events import LabelsAlike
 from tinyguard.live.batches import at_hand, inputs_of, labels_of, varied
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.targets import CLASS_NUMBERS, asked_of
+from tinyguard.measured.data import LabelsAlike
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from torch.optim import Optimizer
 
-from tinyguard.events import LossMeasured
 from tinyguard.live.measures.checkpoints import Checkpoints
 from tinyguard.live.measures.evidence import Evidence
 from tinyguard.live.measures.readings import Reading, Readings
 from tinyguard.live.recorder import Recorder
+from tinyguard.measured.training import LossMeasured
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

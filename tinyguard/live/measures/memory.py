@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
-from tinyguard.events import MemoryGrown, OutputKept
 from tinyguard.finding import Place
 from tinyguard.live.kept import holder, keeping_line
 from tinyguard.live.recorder import Recorder, Use
+from tinyguard.measured.training import MemoryGrown, OutputKept
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

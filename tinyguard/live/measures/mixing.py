@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
-from tinyguard.events import SamplesMixed
 from tinyguard.finding import Place
 from tinyguard.live.forwards import listen
 from tinyguard.live.loaders import Pass
 from tinyguard.live.modules import tensors_in
 from tinyguard.live.recorder import Where
+from tinyguard.measured.models import SamplesMixed
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

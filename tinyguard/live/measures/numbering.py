@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import Subset
 
-from tinyguard.events import ClassesReordered
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import ClassesReordered
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from tinyguard.events import GradientsOpposed, Parameters
+from tinyguard.events import Parameters
 from tinyguard.live.measures.readings import capturing
 from tinyguard.live.measures.updates import elements, is_dense
+from tinyguard.measured.training import GradientsOpposed
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

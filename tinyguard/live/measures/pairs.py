@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.utils.data import RandomSampler
 
-from tinyguard.events import LabelsOfOtherLoader
 from tinyguard.live.graph import Graph
 from tinyguard.live.loaders import Addresses, Pass, address, addresses
 from tinyguard.live.measures.targets import CLASS_NUMBERS, asked_of
 from tinyguard.live.recorder import Use
+from tinyguard.measured.data import LabelsOfOtherLoader
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -17,8 +17,8 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from tinyguard.events import SamplesShared
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import SamplesShared
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

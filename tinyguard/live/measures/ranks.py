@@ -13,10 +13,10 @@ from torch import Tensor, distributed, nn
 from torch.optim import Optimizer
 from torch.utils.data.distributed import DistributedSampler
 
-from tinyguard.events import RanksDiffer
 from tinyguard.live.loaders import Pass
 from tinyguard.live.measures.epochs import sampler_of
 from tinyguard.live.recorder import Use, Where
+from tinyguard.measured.training import RanksDiffer
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

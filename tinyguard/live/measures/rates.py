@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from torch.optim import Optimizer
 
-from tinyguard.events import RateLow
 from tinyguard.live.measures.checkpoints import Checkpoints
 from tinyguard.live.measures.readings import Readings
 from tinyguard.live.recorder import Recorder
+from tinyguard.measured.training import RateLow
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.utils.data import IterableDataset, RandomSampler, SequentialSampler, WeightedRandomSampler
 
-from tinyguard.events import BatchesRepeated, InputsRepeated, SamplesLeftOut
 from tinyguard.live.batches import fingerprint, inputs_of, varied
 from tinyguard.live.cells import Execution
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import BatchesRepeated, InputsRepeated, SamplesLeftOut
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

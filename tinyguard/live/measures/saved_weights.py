@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tinyguard.events import WeightsNotKept
 from tinyguard.live.recorder import Where
+from tinyguard.measured.models import WeightsNotKept
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

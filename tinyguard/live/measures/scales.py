@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tinyguard.events import InputsMeasured
 from tinyguard.live.batches import inputs_of
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import InputsMeasured
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from tinyguard.events import CopiesDisagree, LabelsChanged, LoaderBuilt, SamplesShared
+from tinyguard.events import LoaderBuilt
 from tinyguard.finding import Place
 from tinyguard.live.batches import inputs_of, labels_of, row_hashes
 from tinyguard.live.lineage import parting
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import CopiesDisagree, LabelsChanged, SamplesShared
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tinyguard.events import LabelsOutOfRange
 from tinyguard.finding import Place
 from tinyguard.live.batches import readable
 from tinyguard.live.graph import Graph
 from tinyguard.live.recorder import Use
+from tinyguard.measured.data import LabelsOutOfRange
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tinyguard.events import TieBroken
+from tinyguard.measured.models import TieBroken
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tinyguard.events import UnitsMeasured
 from tinyguard.live.graph import FORM, root_of
 from tinyguard.live.measures.checkpoints import Checkpoints
 from tinyguard.live.measures.saved import saved
 from tinyguard.live.recorder import Recorder
+from tinyguard.measured.training import UnitsMeasured
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from tinyguard.events import ParametersHidden
 from tinyguard.finding import Place
+from tinyguard.measured.models import ParametersHidden
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from tinyguard.events import StepMeasured
 from tinyguard.live.measures.checkpoints import Checkpoints
 from tinyguard.live.measures.readings import Readings, capturing, learning_rate
 from tinyguard.live.recorder import Recorder
+from tinyguard.measured.training import StepMeasured
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import SequentialSampler, Subset
 
-from tinyguard.events import InputsVary
 from tinyguard.live.batches import inputs_of, labels_of, row_hashes
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import InputsVary
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from tinyguard.events import LoaderAwaited
 from tinyguard.live.loaders import Pass
+from tinyguard.measured.data import LoaderAwaited
 
 if TYPE_CHECKING:
     from tinyguard.live.witness import Witness
