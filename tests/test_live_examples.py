@@ -29,7 +29,10 @@ STATIC = (NameRead, KernelRestarted)
 LINT_ONLY = {
     code
     for code, rule in catalogue().items()
-    if rule.severity is Severity.NOTE or code < "TNY2" or all(issubclass(kind, STATIC) for kind in rule.on)
+    if rule.severity is Severity.NOTE
+    or code < "TNY2"
+    or all(issubclass(kind, STATIC) for kind in rule.on)
+    or not rule.interrupts
 }
 ELSEWHERE = {
     "TNY902-bad-0": "takes 25 s; tests/test_data_measures.py runs the like of it",

@@ -84,6 +84,22 @@ def test_a_new_optimizer_for_the_same_model_goes_on_with_its_training() -> None:
     assert len(next(one for one in told.series if one.unit == "step").points) == 12
 
 
+@pytest.mark.parametrize(("passes", "trainings"), [(2, 0), (40, 1)])
+def test_weights_moved_by_hand_are_a_training_and_a_gradient_looked_at_is_none(passes: int, trainings: int) -> None:
+    def program() -> None:
+        weights = torch.randn(4, 3, requires_grad=True)
+        inputs, labels = loader().dataset.tensors
+        for _ in range(passes):
+            loss = nn.functional.cross_entropy(inputs @ weights, labels)
+            loss.backward()
+            weights.data -= 0.1 * weights.grad
+            weights.grad = None
+
+    told = trained(program)
+    assert len(told) == trainings
+    assert all(len(model.series[-1].points) == passes for model in told)
+
+
 def test_what_is_logged_is_a_curve() -> None:
     def program() -> None:
         model, batches = network(), loader()

@@ -85,7 +85,7 @@ class Foresight:
 
     def __init__(self, path: str, rules: Iterable[Rule], on_fault: Callable[[str, Exception], None]) -> None:
         self._path = path
-        self._rules = [rule for rule in rules if rule.needs_whole_program]
+        self._rules = [rule for rule in rules if rule.needs_whole_program and rule.interrupts]
         self._on_fault = on_fault
         self.spent_s = 0.0
         self._on = True

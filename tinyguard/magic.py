@@ -146,7 +146,7 @@ class Magic:
         inputs = dict(enumerate(self._shell.history_manager.input_hist_raw))
         executions = self.guard.cells.executions.values() if self.guard is not None else ()
         numbers = {execution.count: execution.number for execution in executions if execution.count is not None}
-        path = notebook_path(self._shell)
+        path = (self.guard.cells.notebook if self.guard is not None else None) or notebook_path(self._shell)
         rules = rules_of_a_run(path or os.getcwd(), self._say)
         held = self._shell.user_ns.keys()
         self._say(checked(_relative(path), Ran(inputs=inputs, numbers=numbers), held, rules))
@@ -327,7 +327,7 @@ def _by_its_cells(executed: list[str]) -> str | None:
         left -= os.path.getsize(name) if os.path.isfile(name) else 0
         if left < 0:
             return None
-        code = [cell.source.strip() for cell in saved_cells(name) if cell.code]
+        code = [cell.source.strip() for cell in saved_cells(name) if cell.code and cell.source.strip()]
         if executed and code[: len(executed)] == [source.strip() for source in executed]:
             found.append(os.path.abspath(name))
     return found[0] if len(found) == 1 else None

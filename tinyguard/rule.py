@@ -27,6 +27,7 @@ class Rule:
     good: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()  # the facts of the project's founding document: "C4"
     suspicion: bool = False  # True: off unless selected by its code or by --notes
+    interrupts: bool = True  # False: nothing goes wrong in this run, so that only lint and `%tinyguard check` tell it
     needs_whole_program: bool = False  # True: told of a program's text only, since a later cell may excuse it
 
     def check(self, event: Event, story: Story) -> Iterator[Finding]:

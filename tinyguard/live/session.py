@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # What imports torch; a cell that names none of these and trains all the same is seen from the next cell on.
 _TRAINS = re.compile(r"\b(torch\w*|lightning|pytorch_lightning|transformers|accelerate|fastai|timm|ignite|skorch)\b")
+BY_HAND = 10  # backward passes without an optimizer, from which on somebody moves the weights himself
 
 
 class Session:
@@ -65,9 +66,9 @@ class Session:
         return self.witness.counting.progress() if self.witness is not None else Progress()
 
     def trainings(self) -> list[Progress]:
-        """Of all trainings of this cell, in order."""
+        """Of all trainings of this cell, in order. A few backward passes that no optimizer uses are none."""
         found = self.witness.counting.trainings() if self.witness is not None else []
-        return [training for training in found if training.steps]
+        return [training for training in found if training.optimizers or training.steps >= BY_HAND]
 
     @property
     def steps(self) -> int:

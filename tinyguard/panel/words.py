@@ -175,9 +175,11 @@ def progress(state: TrainingState) -> str:
     """
     >>> progress(TrainingState(epoch=3, epochs=50, step=412, steps=1563))
     'epoch 3 of 50, step 412 of 1,563'
+    >>> progress(TrainingState(step=900, finished=True))
+    '900 steps'
     """
     if not state.epoch:
-        return "no epoch has begun"
+        return plural(state.step, "step") if state.step else "no epoch has begun"
     told = f"epoch {state.epoch:,}" + (f" of {state.epochs:,}" if state.epochs else "")
     if state.finished or not state.step:
         return told

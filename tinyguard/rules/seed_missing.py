@@ -39,6 +39,7 @@ class SeedMissing(Rule):
     code = "TNY605"
     severity = Severity.WARNING
     needs_whole_program = True
+    interrupts = False
     on = (RunEnded,)
     bad = (
         """
